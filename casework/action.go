@@ -1,0 +1,749 @@
+package casework
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Action is something a person asks of a case. Apply changes the case or
+// refuses with a [Fault]; on a refusal the case must be thrown away, so callers
+// apply to a copy (see [Case.Try]).
+type Action interface {
+	Apply(k *Case, now time.Time) error
+}
+
+// Try applies an action to a copy and gives the copy, or the refusal. The case
+// itself is never changed, so validators and handlers share it.
+func (k *Case) Try(a Action, now time.Time) (*Case, error) {
+	next := k.Clone()
+	if err := a.Apply(next, now); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// By is who acts, and on which version of the case they decided; zero acts on
+// whatever version there is.
+type By struct {
+	Actor     Actor `json:"actor"`
+	IfVersion int64 `json:"if_version,omitempty"`
+}
+
+// check refuses an action on a stale version, on an ended case and by somebody
+// who does not cover the case's district.
+func (b By) check(k *Case) error {
+	if k.Status.Ended() {
+		return Refuse(Conflict, "case_ended", Sayf("案件%s，不能再操作", "the case is %[2]s; nothing can be done any more", k.Status.Name(), k.Status))
+	}
+	if b.IfVersion != 0 && b.IfVersion != k.Version {
+		return Refuse(Conflict, "stale_version", Sayf("案件已更新（当前版本 %d），请刷新后重试",
+			"the case has changed (now version %d); reload and try again", k.Version))
+	}
+	if !b.Actor.Has(Customer) && !b.Actor.Covers(k.Request.Site.District) {
+		return Refuse(Forbidden, "wrong_district", Sayf("该案件属于%s，不在您的服务区域", "the case is in %s, outside your districts", k.Request.Site.District.Name()))
+	}
+	return nil
+}
+
+func (b By) need(roles ...Role) error {
+	if b.Actor.Has(roles...) {
+		return nil
+	}
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = r.Name()
+	}
+	return Refuse(Forbidden, "wrong_role", Text{
+		ZH: "此操作限：" + strings.Join(names, "、"),
+		EN: "only for: " + joinAny(roles),
+	})
+}
+
+// find gives the open task, or says what is the matter with it.
+func (b By) find(k *Case, id string) (*Task, error) {
+	if err := b.check(k); err != nil {
+		return nil, err
+	}
+	if t, ok := k.Find(id); ok {
+		return t, nil
+	}
+	return nil, Refuse(Conflict, "task_not_open", Sayf("任务 %s 已办结或已取消；当前待办：%s",
+		"task %s is done or cancelled; open now: %s", id, k.openTasks()))
+}
+
+// openTasks lists what can be done now, for refusals.
+func (k *Case) openTasks() string {
+	if len(k.Tasks) == 0 {
+		return "无 none"
+	}
+	parts := make([]string, len(k.Tasks))
+	for i := range k.Tasks {
+		parts[i] = k.Tasks[i].ID + " " + k.Tasks[i].Title()
+	}
+	return strings.Join(parts, "、")
+}
+
+// owns refuses a person of another department than the task's.
+func (b By) owns(t *Task) error {
+	if b.Actor.Has(t.Role) {
+		return nil
+	}
+	return Refuse(Forbidden, "wrong_role", Sayf("该任务由%[1]s办理", "this task is for %[2]s", t.Role.Name(), t.Role))
+}
+
+// free refuses when somebody else holds the task.
+func (b By) free(t *Task) error {
+	if t.Assignee == "" || t.Assignee == b.Actor.ID {
+		return nil
+	}
+	return Refuse(Conflict, "task_held", Sayf("任务由 %[1]s 承办，请其退回或转交", "the task is held by %[1]s, who can release or delegate it", t.Holder()))
+}
+
+// CompleteTask ends a task with what its kind asks for.
+type CompleteTask struct {
+	By
+	Task  string          `json:"task"`
+	Kind  TaskKind        `json:"kind,omitempty"` // what the caller believes the task to be; empty to trust the task
+	Input json.RawMessage `json:"input"`
+}
+
+// Apply implements [Action].
+func (a CompleteTask) Apply(k *Case, now time.Time) error {
+	t, err := a.find(k, a.Task)
+	if err != nil {
+		return err
+	}
+	if err := a.owns(t); err != nil {
+		return err
+	}
+	if err := a.free(t); err != nil {
+		return err
+	}
+	if a.Kind != "" && a.Kind != t.Kind {
+		return Refuse(Conflict, "wrong_task_kind", Sayf("任务 %s 是“%s”（%s），不是 %s",
+			"task %[1]s is %[3]s, not %[4]s", t.ID, t.Title(), t.Kind, a.Kind))
+	}
+	spec, _ := SpecOf(t.Kind)
+	in := spec.input()
+	if err := decode(a.Input, in); err != nil {
+		return err
+	}
+	if g, ok := in.(gated); ok {
+		if err := g.gate(k, t); err != nil {
+			return err
+		}
+	}
+	var c Check
+	in.check(&c, k, t, now)
+	if err := c.Err(); err != nil {
+		return err
+	}
+	if t.Assignee == "" {
+		t.Assignee, t.AssigneeName, t.AssignedAt = a.Actor.ID, a.Actor.Name, now
+	}
+	t.State, t.DoneAt, t.DoneBy, t.Input = TaskDone, now, a.Actor.ID, a.Input
+	closed := *t
+	k.closeDeadline(closed.ID, true, now)
+	// A withdrawal within apply may cancel other tasks and so move t.
+	closed.Outcome = in.apply(k, &closed, a.Actor, now)
+	if t, ok := k.Find(closed.ID); ok {
+		*t = closed
+	}
+	k.changes.task(closed)
+	k.record(now, a.Actor, TaskCompleted, closed.ID,
+		Sayf("完成任务：%[1]s（%[3]s）", "task done: %[2]s (%[3]s)", closed.Title(), closed.Kind, closed.Outcome), json.RawMessage(a.Input))
+	return nil
+}
+
+// decode reads a task's input strictly: a field that the kind does not know is
+// a mistake that the clerk should see.
+func decode(raw json.RawMessage, into any) error {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		raw = json.RawMessage("{}")
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, more := d.Token(); more != io.EOF {
+			err = fmt.Errorf("more than one JSON value")
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	var c Check
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong):
+		c.Field(wrong.Field, Sayf("类型应为 %s", "must be of type %s", wrong.Type))
+	case strings.HasPrefix(err.Error(), "json: unknown field "):
+		c.Field(strings.Trim(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`),
+			Say("没有这个填报项", "there is no such field"))
+	default:
+		c.Field("", Sayf("无法识别的内容：%v", "not understood: %v", err))
+	}
+	return c.Err()
+}
+
+// ClaimTask takes an unassigned task of one's own department.
+type ClaimTask struct {
+	By
+	Task string `json:"task"`
+}
+
+// Apply implements [Action].
+func (a ClaimTask) Apply(k *Case, now time.Time) error {
+	t, err := a.find(k, a.Task)
+	if err != nil {
+		return err
+	}
+	if err := a.owns(t); err != nil {
+		return err
+	}
+	if err := a.free(t); err != nil {
+		return err
+	}
+	if t.Assignee == a.Actor.ID {
+		return Refuse(Conflict, "task_yours", Say("任务已由您承办", "you hold this task already"))
+	}
+	k.give(t, a.Actor, a.Actor, TaskClaimed, "", now)
+	return nil
+}
+
+// give hands a task to somebody and records how.
+func (k *Case) give(t *Task, by, to Actor, kind EventKind, reason string, now time.Time) {
+	t.Assignee, t.AssigneeName, t.AssignedAt = to.ID, to.Name, now
+	k.changes.task(*t)
+	note := Sayf("%[1]s：由 %[2]s 承办", "%[3]s: held by %[2]s", t.Title(), to.ID, t.Kind)
+	k.record(now, by, kind, t.ID, note, reasonData(reason))
+}
+
+func reasonData(reason string) any {
+	if reason == "" {
+		return nil
+	}
+	return map[string]string{"reason": reason}
+}
+
+// ReleaseTask gives a task back to the department.
+type ReleaseTask struct {
+	By
+	Task   string `json:"task"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Apply implements [Action].
+func (a ReleaseTask) Apply(k *Case, now time.Time) error {
+	t, err := a.find(k, a.Task)
+	if err != nil {
+		return err
+	}
+	if err := a.mayMove(t); err != nil {
+		return err
+	}
+	if t.Assignee == "" {
+		return Refuse(Conflict, "task_not_held", Say("任务尚无承办人", "nobody holds this task"))
+	}
+	t.Assignee, t.AssigneeName, t.AssignedAt = "", "", time.Time{}
+	k.changes.task(*t)
+	k.record(now, a.Actor, TaskReleased, t.ID, Sayf("%s：退回部门", "%[2]s: released", t.Title(), t.Kind), reasonData(a.Reason))
+	return nil
+}
+
+// mayMove lets the holder, and those who dispatch, move a task.
+func (b By) mayMove(t *Task) error {
+	if b.Actor.Dispatches() || (t.Assignee != "" && t.Assignee == b.Actor.ID) {
+		return nil
+	}
+	return Refuse(Forbidden, "not_holder", Sayf("限承办人或调度人员操作；当前承办：%s", "only its holder or a dispatcher may do this; held by %s", t.Holder()))
+}
+
+// AssignTask gives a task to a member of staff; those who dispatch do it.
+type AssignTask struct {
+	By
+	Task   string `json:"task"`
+	To     Actor  `json:"to"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Apply implements [Action].
+func (a AssignTask) Apply(k *Case, now time.Time) error {
+	t, err := a.find(k, a.Task)
+	if err != nil {
+		return err
+	}
+	if err := a.need(TaskforceOffice, TaskforceLead, Management); err != nil {
+		return err
+	}
+	if err := suits(k, t, a.To); err != nil {
+		return err
+	}
+	k.give(t, a.Actor, a.To, TaskAssigned, a.Reason, now)
+	return nil
+}
+
+// suits refuses a person who could not do the task.
+func suits(k *Case, t *Task, to Actor) error {
+	var c Check
+	c.Require(to.Has(t.Role), "to", Sayf("%[1]s 不是%[2]s人员", "%[1]s does not hold the role %[3]s", to.ID, t.Role.Name(), t.Role))
+	c.Require(to.Covers(k.Request.Site.District), "to",
+		Sayf("%s 不负责%s", "%s does not cover %s", to.ID, k.Request.Site.District.Name()))
+	return c.Err()
+}
+
+// DelegateTask passes one's own task to a colleague.
+type DelegateTask struct {
+	By
+	Task   string `json:"task"`
+	To     Actor  `json:"to"`
+	Reason string `json:"reason"`
+}
+
+// Apply implements [Action].
+func (a DelegateTask) Apply(k *Case, now time.Time) error {
+	t, err := a.find(k, a.Task)
+	if err != nil {
+		return err
+	}
+	if err := a.mayMove(t); err != nil {
+		return err
+	}
+	var c Check
+	text(&c, "reason", a.Reason, true)
+	c.Nested("to", suits(k, t, a.To))
+	if err := c.Err(); err != nil {
+		return err
+	}
+	k.give(t, a.Actor, a.To, TaskDelegated, a.Reason, now)
+	return nil
+}
+
+// Withdraw ends a case at the customer's wish, before supply-on. What was
+// begun is undone.
+type Withdraw struct {
+	By
+	Reason string `json:"reason"`
+}
+
+// Apply implements [Action].
+func (a Withdraw) Apply(k *Case, now time.Time) error {
+	if err := a.check(k); err != nil {
+		return err
+	}
+	if err := a.need(Customer, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
+		return err
+	}
+	var c Check
+	text(&c, "reason", a.Reason, true)
+	if err := c.Err(); err != nil {
+		return err
+	}
+	switch {
+	case k.Status == Withdrawing:
+		return Refuse(Conflict, "already_withdrawing", Say("案件正在撤回", "the case is being withdrawn already"))
+	case k.Kind == UpgradeCase:
+		return Refuse(Conflict, "not_a_connection", Say("管网改造不能由客户撤回", "a network upgrade is not withdrawn by a customer"))
+	case k.Supply != nil:
+		return Refuse(Conflict, "already_supplied", Sayf("已于 %s 通水，不能撤回；如需销户请办理销户", "supply was turned on at %s; close the account instead", Clock(k.Supply.SuppliedAt)))
+	}
+	k.withdraw(a.Reason, a.Actor, now)
+	return nil
+}
+
+// withdraw cancels what is open. The workflow then has undone what was begun.
+func (k *Case) withdraw(reason string, by Actor, now time.Time) {
+	k.Status, k.WithdrawnAt, k.Withdrawal = Withdrawing, now, reason
+	k.record(now, by, WithdrawalRequested, "", Say("客户撤回申请", "withdrawn by the customer"), reasonData(reason))
+	k.cancelAll(now)
+	for i := range k.Pauses {
+		if k.Pauses[i].To.IsZero() {
+			k.Pauses[i].To = now
+		}
+	}
+}
+
+// Cancel ends an upgrade whose connection was withdrawn before the building of
+// it began; what is being built serves the network and goes on.
+func (k *Case) Cancel(now time.Time) {
+	if k.Kind != UpgradeCase || k.Status.Ended() || k.UpgradeWork.Design != nil {
+		return
+	}
+	k.cancelAll(now)
+	k.End(Withdrawn, now)
+}
+
+func (k *Case) cancelAll(now time.Time) {
+	for i := range k.Tasks {
+		t := &k.Tasks[i]
+		if t.State != TaskOpen {
+			continue
+		}
+		t.State, t.DoneAt = TaskCancelled, now
+		k.changes.task(*t)
+		k.record(now, System(), TaskWasCancelled, t.ID, Sayf("取消任务：%s", "task cancelled: %[2]s", t.Title(), t.Kind), nil)
+	}
+	for i := range k.Deadlines {
+		if k.Deadlines[i].Live() {
+			k.closeDeadline(k.Deadlines[i].ID, false, now)
+		}
+	}
+}
+
+// End closes the case for good.
+func (k *Case) End(s Status, now time.Time) {
+	k.Status, k.EndedAt = s, now
+	kind, note := CaseClosed, Say("办结归档", "closed")
+	if s == Withdrawn {
+		kind, note = CaseWithdrawn, Say("撤回完成", "withdrawn")
+	}
+	k.record(now, System(), kind, "", note, nil)
+}
+
+// maxPause bounds a pause's planned end, so that no case is parked for good.
+const maxPause = 366 * 24 * time.Hour
+
+// PauseCase stops the case's clock for an allowed reason, with evidence and a
+// planned end (section 6 of the process).
+type PauseCase struct {
+	By
+	Reason     PauseReason `json:"reason"`
+	Evidence   string      `json:"evidence"`
+	PlannedEnd time.Time   `json:"planned_end"`
+}
+
+// Apply implements [Action].
+func (a PauseCase) Apply(k *Case, now time.Time) error {
+	if err := a.check(k); err != nil {
+		return err
+	}
+	if err := a.need(Taskforce, TaskforceOffice, TaskforceLead); err != nil {
+		return err
+	}
+	if k.Status != Open {
+		return Refuse(Conflict, "not_open", Sayf("案件%[1]s，不能暂停", "the case is %[2]s and can't be paused", k.Status.Name(), k.Status))
+	}
+	var c Check
+	c.Require(k.Terms.Allows(a.Reason), "reason", Sayf("暂停原因应为：%s", "reason must be one of: %s", joinAny(k.Terms.PauseReasons)))
+	text(&c, "evidence", a.Evidence, true)
+	c.Require(a.PlannedEnd.After(now), "planned_end", Say("计划结束时间应晚于现在", "the planned end must lie ahead"))
+	c.Require(a.PlannedEnd.Before(now.Add(maxPause)), "planned_end", Say("计划结束时间应在一年之内", "the planned end must be within a year"))
+	if err := c.Err(); err != nil {
+		return err
+	}
+	k.Status = Paused
+	k.Pauses = append(k.Pauses, Pause{Reason: a.Reason, Evidence: a.Evidence, From: now, PlannedEnd: a.PlannedEnd, By: a.Actor.ID})
+	for i := range k.Deadlines {
+		if k.Deadlines[i].Live() {
+			k.Deadlines[i].hold(string(a.Reason), now)
+		}
+	}
+	k.record(now, a.Actor, CasePaused, "", Sayf("暂停计时（%s），计划至 %s", "paused (%s) until about %s", a.Reason, Clock(a.PlannedEnd)),
+		map[string]string{"evidence": a.Evidence})
+	return nil
+}
+
+// ResumeCase lets the clock go on; deadlines move by the working time paused.
+type ResumeCase struct {
+	By
+	Note string `json:"note,omitempty"`
+}
+
+// Apply implements [Action].
+func (a ResumeCase) Apply(k *Case, now time.Time) error {
+	if err := a.check(k); err != nil {
+		return err
+	}
+	if err := a.need(Taskforce, TaskforceOffice, TaskforceLead); err != nil {
+		return err
+	}
+	p := k.pause()
+	if p == nil {
+		return Refuse(Conflict, "not_paused", Say("案件未暂停", "the case is not paused"))
+	}
+	p.To = now
+	k.Status = Open
+	for i := range k.Deadlines {
+		if k.Deadlines[i].Live() {
+			k.Deadlines[i].release(string(p.Reason), now)
+		}
+	}
+	k.record(now, a.Actor, CaseResumed, "", Say("恢复计时", "resumed"), reasonData(a.Note))
+	return nil
+}
+
+// AmendRequest corrects what the request says. A field that is nil stays.
+type AmendRequest struct {
+	By
+	Applicant *Applicant `json:"applicant,omitempty"`
+	Contact   *Contact   `json:"contact,omitempty"`
+	Address   *string    `json:"address,omitempty"`
+	Demand    *Demand    `json:"demand,omitempty"`
+	Remark    *string    `json:"remark,omitempty"`
+	Reason    string     `json:"reason"`
+}
+
+// Apply implements [Action].
+func (a AmendRequest) Apply(k *Case, now time.Time) error {
+	if err := a.check(k); err != nil {
+		return err
+	}
+	if err := a.need(Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
+		return err
+	}
+	r := k.Request
+	var fields []string
+	if a.Applicant != nil {
+		r.Applicant, fields = *a.Applicant, append(fields, "applicant")
+	}
+	if a.Contact != nil {
+		r.Contact, fields = *a.Contact, append(fields, "contact")
+	}
+	if a.Address != nil {
+		r.Site.Address, fields = *a.Address, append(fields, "address")
+	}
+	if a.Demand != nil {
+		r.Demand, fields = *a.Demand, append(fields, "demand")
+	}
+	if a.Remark != nil {
+		r.Remark, fields = *a.Remark, append(fields, "remark")
+	}
+	var c Check
+	c.Require(len(fields) > 0, "", Say("没有要更正的内容", "nothing to amend"))
+	text(&c, "reason", a.Reason, true)
+	if err := c.Err(); err != nil {
+		return err
+	}
+	r = r.Normalise()
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	before := k.Request
+	k.Request = r
+	k.record(now, a.Actor, Amended, "", Sayf("更正：%s", "amended: %s", strings.Join(fields, ", ")),
+		map[string]any{"reason": a.Reason, "before": before})
+	return nil
+}
+
+// maxDocuments bounds the documents of a case.
+const maxDocuments = 200
+
+// AttachDocument adds a document whose bytes the blob store holds already.
+type AttachDocument struct {
+	By
+	Document Document `json:"document"`
+}
+
+// Apply implements [Action].
+func (a AttachDocument) Apply(k *Case, now time.Time) error {
+	if err := a.check(k); err != nil {
+		return err
+	}
+	if err := a.need(Taskforce, TaskforceOffice, Engineering, Network, ServiceHall, Hotline); err != nil {
+		return err
+	}
+	if len(k.Documents) >= maxDocuments {
+		return Refuse(Conflict, "too_many_documents", Sayf("每案最多 %d 份材料", "a case holds at most %d documents", maxDocuments))
+	}
+	d := a.Document
+	var c Check
+	c.Require(d.Kind.Valid(), "kind", Sayf("材料类别应为：%s", "kind must be one of: %s", joinAny(DocumentKinds())))
+	c.Require(d.ID != "" && d.Key != "", "id", Say("缺少文件", "there is no file"))
+	c.Require(!k.hasDocument(d.ID), "id", Say("该文件已归档", "this document is attached already"))
+	text(&c, "title", d.Title, true)
+	if err := c.Err(); err != nil {
+		return err
+	}
+	d.At, d.By, d.Drafted = now, a.Actor.ID, false
+	k.attach(d, a.Actor, now)
+	return nil
+}
+
+func (k *Case) attach(d Document, by Actor, now time.Time) {
+	k.Documents = append(k.Documents, d)
+	k.changes.Documents = append(k.changes.Documents, d)
+	k.record(now, by, DocumentAttached, "", Sayf("归档材料：%s", "document attached: %[2]s", d.Kind.Name(), d.Kind),
+		map[string]string{"document": d.ID, "kind": string(d.Kind)})
+}
+
+// Drafted attaches the documents that the system wrote.
+func (k *Case) Drafted(ds []Document, now time.Time) {
+	for _, d := range ds {
+		k.Drafts = slices.DeleteFunc(k.Drafts, func(kind DocumentKind) bool { return kind == d.Kind })
+		d.At, d.By, d.Drafted = now, System().ID, true
+		k.attach(d, System(), now)
+	}
+}
+
+// maxCharges bounds the charges of a case.
+const maxCharges = 50
+
+// ProposeCharge records a charge, or refuses it by the rule that forbids it.
+type ProposeCharge struct {
+	By
+	Charge Charge `json:"charge"`
+}
+
+// Apply implements [Action].
+func (a ProposeCharge) Apply(k *Case, now time.Time) error {
+	if err := a.check(k); err != nil {
+		return err
+	}
+	if err := a.need(Taskforce, Engineering, ServiceHall); err != nil {
+		return err
+	}
+	if err := CheckCharge(a.Charge); err != nil {
+		return err
+	}
+	if len(k.Charges) >= maxCharges {
+		return Refuse(Conflict, "too_many_charges", Sayf("每案最多 %d 项收费", "a case holds at most %d charges", maxCharges))
+	}
+	ch := a.Charge
+	ch.ID, ch.At, ch.By = fmt.Sprintf("%s-C%d", k.Number, len(k.Charges)+1), now, a.Actor.ID
+	k.Charges = append(k.Charges, ch)
+	k.touch(now, a.Actor, ZeroFee, true, Sayf("收费 %.2f 元", "charged %.2f yuan", float64(ch.Amount)/100))
+	k.record(now, a.Actor, ChargeProposed, "", Sayf("登记收费：%s", "charge: %s", ch.Kind), ch)
+	return nil
+}
+
+// ConfirmDesign is the customer's consent to the design.
+type ConfirmDesign struct{ By }
+
+// Apply implements [Action].
+func (a ConfirmDesign) Apply(k *Case, now time.Time) error {
+	if err := a.check(k); err != nil {
+		return err
+	}
+	if err := a.need(Customer); err != nil {
+		return err
+	}
+	switch {
+	case k.Survey == nil || k.Survey.Design == nil:
+		return Refuse(Conflict, "no_design", Say("设计方案尚未出具", "there is no design yet"))
+	case !k.DesignConfirmedAt.IsZero():
+		return Refuse(Conflict, "already_confirmed", Sayf("方案已于 %s 确认", "confirmed already at %s", Clock(k.DesignConfirmedAt)))
+	}
+	k.DesignConfirmedAt = now
+	k.touch(now, a.Actor, ZeroBurden, false, Say("客户在线确认方案", "design confirmed online"))
+	k.record(now, a.Actor, DesignConfirmed, "", Say("客户确认设计方案", "design confirmed by the customer"), nil)
+	return nil
+}
+
+// ConfirmAcceptance is the customer's consent to the finished work. The
+// confirmation document is drafted from it.
+type ConfirmAcceptance struct{ By }
+
+// Apply implements [Action].
+func (a ConfirmAcceptance) Apply(k *Case, now time.Time) error {
+	if err := a.check(k); err != nil {
+		return err
+	}
+	if err := a.need(Customer); err != nil {
+		return err
+	}
+	switch {
+	case k.Supply == nil:
+		return Refuse(Conflict, "not_supplied", Say("尚未通水", "supply is not on yet"))
+	case !k.AcceptanceConfirmed.IsZero():
+		return Refuse(Conflict, "already_confirmed", Sayf("已于 %s 确认验收", "confirmed already at %s", Clock(k.AcceptanceConfirmed)))
+	}
+	k.AcceptanceConfirmed = now
+	k.needDraft(AcceptanceConfirmation)
+	k.touch(now, a.Actor, ZeroBurden, false, Say("客户在线确认验收", "acceptance confirmed online"))
+	k.record(now, a.Actor, AcceptanceConfirmedByCustomer, "", Say("客户确认验收", "acceptance confirmed by the customer"), nil)
+	return nil
+}
+
+// maxRatings bounds the ratings of a case; a customer may change their mind,
+// not fill a disk.
+const maxRatings = 20
+
+// Rate is the customer's own verdict (好差评), at any time after supply-on,
+// also after the case was closed: then it is opened again if a visit is owed.
+type Rate struct {
+	By
+	Level   int    `json:"level"`
+	Comment string `json:"comment,omitempty"`
+}
+
+// Apply implements [Action].
+func (a Rate) Apply(k *Case, now time.Time) error {
+	// A closed case takes a rating, so the check for an ended case is not made.
+	if err := a.need(Customer, Platform); err != nil {
+		return err
+	}
+	var c Check
+	c.Require(a.Level >= 1 && a.Level <= 5, "level", Say("评价为 1（非常不满意）至 5（非常满意）", "level is 1 (very dissatisfied) to 5 (very satisfied)"))
+	text(&c, "comment", a.Comment, a.Level == 1 || a.Level == 2)
+	if err := c.Err(); err != nil {
+		return err
+	}
+	switch {
+	case k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing:
+		return Refuse(Conflict, "not_supplied", Say("通水后方可评价", "a rating can be given once supply is on"))
+	case len(k.Evaluated.Ratings) >= maxRatings:
+		return Refuse(Conflict, "too_many_ratings", Sayf("每案最多 %d 次评价", "a case takes at most %d ratings", maxRatings))
+	}
+	k.Evaluated.Ratings = append(k.Evaluated.Ratings, Rating{Level: a.Level, Comment: a.Comment, At: now})
+	k.record(now, a.Actor, Rated, "", Sayf("客户评价：%d 分", "rated %d", a.Level), a)
+	if a.Level <= 2 {
+		k.Evaluated.Visits++
+		if k.Status == Closed {
+			k.Status, k.EndedAt, k.ReopenedAt = Open, time.Time{}, now
+			k.record(now, System(), CaseReopened, "", Say("因差评重新办理", "opened again by a bad review"), nil)
+		}
+	}
+	return nil
+}
+
+// AcknowledgeEscalation says that somebody acts on a rung.
+type AcknowledgeEscalation struct {
+	By
+	Escalation string `json:"escalation"`
+	Note       string `json:"note,omitempty"`
+}
+
+// Apply implements [Action].
+func (a AcknowledgeEscalation) Apply(k *Case, now time.Time) error {
+	if err := a.check(k); err != nil {
+		return err
+	}
+	var c Check
+	text(&c, "note", a.Note, false)
+	if err := c.Err(); err != nil {
+		return err
+	}
+	for i := range k.Escalations {
+		e := &k.Escalations[i]
+		if e.ID != a.Escalation {
+			continue
+		}
+		to := e.To
+		if to == "" {
+			to = Role(e.Department)
+		}
+		if !a.Actor.Dispatches() && !a.Actor.Has(to) {
+			return Refuse(Forbidden, "wrong_role", Sayf("该升级由%[1]s处理", "this escalation is for %[2]s", to.Name(), to))
+		}
+		e.AcknowledgedAt, e.AcknowledgedBy, e.Note = now, a.Actor.ID, a.Note
+		k.changes.Escalations = append(k.changes.Escalations, *e)
+		k.record(now, a.Actor, Acknowledged, "", Sayf("签收升级：%s", "escalation acknowledged: %[2]s", e.Rung.Name(), e.ID), reasonData(a.Note))
+		return nil
+	}
+	return Refuse(Conflict, "escalation_not_open", Say("没有这条待签收的升级，或已签收", "no such escalation waits to be acknowledged"))
+}
+
+// joinAny writes allowed values for people.
+func joinAny[T any](values []T) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		parts[i] = fmt.Sprint(v)
+	}
+	return strings.Join(parts, ", ")
+}

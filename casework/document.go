@@ -1,0 +1,141 @@
+package casework
+
+import (
+	"slices"
+	"time"
+)
+
+// DocumentKind names a document of a case.
+type DocumentKind string
+
+// The eight documents at the end of construction (measures part 2, item 5),
+// then the others that a case gathers.
+const (
+	Booking                DocumentKind = "booking"                 // 客户预约报装信息, drafted
+	NoticeOfAcceptance     DocumentKind = "notice_of_acceptance"    // 受理通知单, drafted
+	ConstructionDrawing    DocumentKind = "construction_drawing"    // 施工图
+	MaterialRequisition    DocumentKind = "material_requisition"    // 领料单, drafted
+	PriceControlSheet      DocumentKind = "price_control_sheet"     // 控价单
+	PermitReceipt          DocumentKind = "permit_receipt"          // 市政联合审批回执, only where a permit was needed
+	CommencementReport     DocumentKind = "commencement_report"     // 开工报告, drafted
+	AcceptanceConfirmation DocumentKind = "acceptance_confirmation" // 客户验收确认单
+
+	Briefing     DocumentKind = "briefing"      // 供水现状告知书, drafted from the assessment
+	SurveyRecord DocumentKind = "survey_record" // 勘察记录
+	Evidence     DocumentKind = "evidence"      // 佐证材料: of a pause, a rectification, a visit
+	OtherPaper   DocumentKind = "other"         // 其他
+)
+
+// DocumentKinds lists every kind, the eight first.
+func DocumentKinds() []DocumentKind {
+	return []DocumentKind{
+		Booking, NoticeOfAcceptance, ConstructionDrawing, MaterialRequisition, PriceControlSheet, PermitReceipt,
+		CommencementReport, AcceptanceConfirmation, Briefing, SurveyRecord, Evidence, OtherPaper,
+	}
+}
+
+// Valid tells whether d is a kind of document.
+func (d DocumentKind) Valid() bool { return slices.Contains(DocumentKinds(), d) }
+
+// Name is the document's Chinese name.
+func (d DocumentKind) Name() string {
+	switch d {
+	case Booking:
+		return "客户预约报装信息"
+	case NoticeOfAcceptance:
+		return "受理通知单"
+	case ConstructionDrawing:
+		return "施工图"
+	case MaterialRequisition:
+		return "领料单"
+	case PriceControlSheet:
+		return "控价单"
+	case PermitReceipt:
+		return "市政联合审批回执"
+	case CommencementReport:
+		return "开工报告"
+	case AcceptanceConfirmation:
+		return "客户验收确认单"
+	case Briefing:
+		return "供水现状告知书"
+	case SurveyRecord:
+		return "勘察记录"
+	case Evidence:
+		return "佐证材料"
+	case OtherPaper:
+		return "其他材料"
+	}
+	return string(d)
+}
+
+// Drafted tells whether the system writes the document from what it knows, so
+// that nobody is asked for it.
+func (d DocumentKind) Drafted() bool {
+	switch d {
+	case Booking, NoticeOfAcceptance, MaterialRequisition, CommencementReport, AcceptanceConfirmation, Briefing:
+		return true
+	}
+	return false
+}
+
+// Document is the record of one file; its bytes lie in the blob store.
+type Document struct {
+	ID        string       `json:"id"`
+	Kind      DocumentKind `json:"kind"`
+	Title     string       `json:"title"` // the file's name as people see it
+	MediaType string       `json:"media_type"`
+	Size      int64        `json:"size"`   // bytes
+	SHA256    string       `json:"sha256"` // of the bytes, lower hex
+	Key       string       `json:"key"`    // where the blob store keeps it
+	Drafted   bool         `json:"drafted,omitempty"`
+	At        time.Time    `json:"at"`
+	By        string       `json:"by"` // staff number, "customer" or "system"
+}
+
+// RequiredDocuments lists what must be there before construction ends
+// (measures part 2, item 5): all eight, the permit receipt only where a permit
+// was needed.
+func (k *Case) RequiredDocuments() []DocumentKind {
+	need := []DocumentKind{
+		Booking, NoticeOfAcceptance, ConstructionDrawing, MaterialRequisition, PriceControlSheet,
+		CommencementReport, AcceptanceConfirmation,
+	}
+	if len(k.Permits) > 0 {
+		need = slices.Insert(need, 5, PermitReceipt)
+	}
+	return need
+}
+
+// MissingDocuments lists the required documents that are not there yet. A
+// permit receipt is needed for each permit.
+func (k *Case) MissingDocuments() []DocumentKind {
+	var missing []DocumentKind
+	for _, kind := range k.RequiredDocuments() {
+		want := 1
+		if kind == PermitReceipt {
+			want = len(k.Permits)
+		}
+		if k.countDocuments(kind) < want {
+			missing = append(missing, kind)
+		}
+	}
+	return missing
+}
+
+func (k *Case) countDocuments(kind DocumentKind) int {
+	n := 0
+	for i := range k.Documents {
+		if k.Documents[i].Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// needDraft asks for a document that the system writes itself. The workflow
+// has it written and attaches it.
+func (k *Case) needDraft(kind DocumentKind) {
+	if !slices.Contains(k.Drafts, kind) {
+		k.Drafts = append(k.Drafts, kind)
+	}
+}

@@ -1,0 +1,221 @@
+package casework
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/curbstop/curbstop/calendar"
+)
+
+// Utility is what the customer asks to be connected to.
+type Utility string
+
+// The utilities.
+const (
+	Water Utility = "water" // 水
+	Gas   Utility = "gas"   // 气
+)
+
+// Valid tells whether u is one of the utilities.
+func (u Utility) Valid() bool { return u == Water || u == Gas }
+
+// Name is the utility's Chinese name.
+func (u Utility) Name() string {
+	switch u {
+	case Water:
+		return "用水"
+	case Gas:
+		return "用气"
+	}
+	return string(u)
+}
+
+// Lane is a service lane (服务模式): the number of customer-facing steps,
+// materials and working days (measures, part 2, section 1, item 1).
+type Lane string
+
+// The lanes.
+const (
+	Lane101 Lane = "101" // one step, no material, one working day; the leading lane
+	Lane201 Lane = "201" // two steps, no material, one working day
+)
+
+// Valid tells whether l is one of the lanes.
+func (l Lane) Valid() bool { return l == Lane101 || l == Lane201 }
+
+// Channel is the way a request came in (section 5 of the process).
+type Channel string
+
+// The channels, spelt as in the process.
+const (
+	WanShiTong        Channel = "wanshitong"         // 皖事通APP
+	GovPortal         Channel = "gov_portal"         // 安徽政务服务网
+	CompanySite       Channel = "company_site"       // 公司门户网站
+	WeChat            Channel = "wechat"             // 微信公众号
+	MiniProgram       Channel = "mini_program"       // 壹品慧缴费小程序
+	ServiceHallDesk   Channel = "service_hall"       // 线下大厅与各级窗口
+	ProjectApproval   Channel = "project_approval"   // 工改平台
+	EnterpriseStartup Channel = "enterprise_startup" // 企业开办平台
+	IndustrialPark    Channel = "industrial_park"    // 各园区
+	JointUtility      Channel = "joint_utility"      // 水电气一网通办
+	PropertyTransfer  Channel = "property_transfer"  // 不动产登记过户系统
+	Hotline12345      Channel = "hotline_12345"      // 12345 分线
+	Outreach          Channel = "outreach"           // 走访摸排
+)
+
+// Channels lists every channel in the order of the process.
+func Channels() []Channel {
+	return []Channel{
+		WanShiTong, GovPortal, CompanySite, WeChat, MiniProgram, ServiceHallDesk, ProjectApproval,
+		EnterpriseStartup, IndustrialPark, JointUtility, PropertyTransfer, Hotline12345, Outreach,
+	}
+}
+
+// Valid tells whether c is one of the channels.
+func (c Channel) Valid() bool { return slices.Contains(Channels(), c) }
+
+// Applicant is who asks: an enterprise, institution or person.
+type Applicant struct {
+	Name       string `json:"name"`                  // 单位名称, or a person's name
+	CreditCode string `json:"credit_code,omitempty"` // 统一社会信用代码, GB 32100-2015
+	// CreditCodeOverride is the reason for which a code that fails its check
+	// character is accepted all the same: such codes are known to be in use.
+	CreditCodeOverride string `json:"credit_code_override,omitempty"`
+	Person             bool   `json:"person,omitempty"` // a natural person, who has no credit code
+}
+
+// Contact is whom to call. It is personal data: encrypted at rest, masked
+// where the reader's role does not need it.
+type Contact struct {
+	Name  string `json:"name"`
+	Phone string `json:"phone"` // mobile, eleven digits
+}
+
+// Site is where the supply is wanted.
+type Site struct {
+	District District `json:"district"`
+	Address  string   `json:"address"`
+}
+
+// Demand is how much of what is wanted when.
+type Demand struct {
+	Use         string        `json:"use,omitempty"`          // 用途
+	DailyVolume float64       `json:"daily_volume,omitempty"` // cubic metres a day
+	Diameter    int           `json:"diameter,omitempty"`     // nominal diameter in millimetres
+	WantedOn    calendar.Date `json:"wanted_on,omitzero"`     // the day on which supply is wanted
+	BuildFrom   calendar.Date `json:"build_from,omitzero"`    // building schedule: start
+	BuildTo     calendar.Date `json:"build_to,omitzero"`      // building schedule: end
+	DigsRoad    bool          `json:"digs_road,omitempty"`    // the customer expects a road to be dug up
+	OccupiesWay bool          `json:"occupies_way,omitempty"` // the customer expects a road to be occupied
+	UsesGreen   bool          `json:"uses_green,omitempty"`   // the customer expects green space to be occupied
+}
+
+// Request is a connection request as it came in, in our terms.
+type Request struct {
+	Utility        Utility   `json:"utility"`
+	Channel        Channel   `json:"channel"`
+	ExternalNumber string    `json:"external_number,omitempty"` // the sender's own number; with the channel it is accepted once
+	Lane           Lane      `json:"lane,omitempty"`            // empty: chosen by policy
+	Lead           bool      `json:"lead,omitempty"`            // contact before an application exists
+	Applicant      Applicant `json:"applicant"`
+	Contact        Contact   `json:"contact"`
+	Site           Site      `json:"site"`
+	Demand         Demand    `json:"demand"`
+	Remark         string    `json:"remark,omitempty"`
+	// Extra keeps what the sender wrote and we do not know, so that nothing
+	// that arrived is lost.
+	Extra map[string]json.RawMessage `json:"extra,omitempty"`
+}
+
+// Limits of free text, in characters: generous for people, small enough that
+// a history stays small.
+const (
+	maxName   = 200
+	maxText   = 2000
+	maxNumber = 100
+)
+
+// creditCodeLength is the length of a unified social credit code.
+const creditCodeLength = 18
+
+// Diameters are the nominal meter and pipe diameters in millimetres that a
+// request may name (GB/T 778.1 and the price list's sizes).
+func Diameters() []int { return []int{15, 20, 25, 32, 40, 50, 65, 80, 100, 150, 200, 250, 300} }
+
+// Normalise brings the request to its canonical spelling: full-width digits,
+// blanks, dashes and letter case of codes and phones. It never changes meaning
+// and gives a request that [Request.Validate] judges.
+func (r Request) Normalise() Request {
+	r.Applicant.Name = strings.TrimSpace(r.Applicant.Name)
+	r.Applicant.CreditCode = NormaliseCreditCode(r.Applicant.CreditCode)
+	r.Contact.Name = strings.TrimSpace(r.Contact.Name)
+	r.Contact.Phone = NormalisePhone(r.Contact.Phone)
+	r.Site.Address = strings.TrimSpace(r.Site.Address)
+	r.ExternalNumber = strings.TrimSpace(r.ExternalNumber)
+	return r
+}
+
+// Validate judges a normalised request and names every field that is wrong.
+// A missing credit code is a fault for water and for a person is not asked
+// (for gas it is deferred, 容缺受理, measures part 3, item 1).
+func (r Request) Validate() error {
+	var c Check
+	c.Require(r.Utility.Valid(), "utility", Say("用能类型应为 water（水）或 gas（气）", "utility must be water or gas"))
+	c.Require(r.Channel.Valid(), "channel", Sayf("渠道应为：%s", "channel must be one of: %s", joinAny(Channels())))
+	c.Require(r.Lane == "" || r.Lane.Valid(), "lane", Say("服务模式应为 101 或 201", "lane must be 101 or 201"))
+	c.Require(len([]rune(r.ExternalNumber)) <= maxNumber, "external_number", tooLong(maxNumber))
+	c.Require(len([]rune(r.Remark)) <= maxText, "remark", tooLong(maxText))
+	r.Applicant.check(&c, r.Utility)
+	r.Contact.check(&c)
+	r.Site.check(&c)
+	r.Demand.check(&c)
+	return c.Err()
+}
+
+func (a Applicant) check(c *Check, u Utility) {
+	c.Require(a.Name != "", "applicant.name", Say("请填写单位名称或姓名", "the applicant's name is missing"))
+	c.Require(len([]rune(a.Name)) <= maxName, "applicant.name", tooLong(maxName))
+	switch {
+	case a.Person:
+		c.Require(a.CreditCode == "", "applicant.credit_code",
+			Say("个人没有统一社会信用代码", "a natural person has no credit code"))
+	case a.CreditCode == "":
+		c.Require(u == Gas, "applicant.credit_code",
+			Say("请填写统一社会信用代码（18位）", "the unified social credit code (18 characters) is missing"))
+	default:
+		overridden := strings.TrimSpace(a.CreditCodeOverride) != "" && len(a.CreditCode) == creditCodeLength
+		if err := CheckCreditCode(a.CreditCode); err != nil && !overridden {
+			c.Nested("applicant.credit_code", err)
+		}
+		c.Require(len([]rune(a.CreditCodeOverride)) <= maxText, "applicant.credit_code_override", tooLong(maxText))
+	}
+}
+
+func (p Contact) check(c *Check) {
+	c.Require(p.Name != "", "contact.name", Say("请填写联系人", "the contact's name is missing"))
+	c.Require(len([]rune(p.Name)) <= maxName, "contact.name", tooLong(maxName))
+	c.Nested("contact.phone", CheckPhone(p.Phone))
+}
+
+func (s Site) check(c *Check) {
+	c.Nested("site.district", s.District.Check())
+	c.Require(s.Address != "", "site.address", Say("请填写用能地址", "the address is missing"))
+	c.Require(len([]rune(s.Address)) <= maxName, "site.address", tooLong(maxName))
+}
+
+func (d Demand) check(c *Check) {
+	c.Require(d.DailyVolume >= 0 && d.DailyVolume <= 1_000_000, "demand.daily_volume",
+		Say("日用量应在 0 至 1000000 立方米之间", "daily volume must be between 0 and 1,000,000 cubic metres"))
+	c.Require(d.Diameter == 0 || slices.Contains(Diameters(), d.Diameter), "demand.diameter",
+		Sayf("口径应为：%s 毫米", "diameter must be one of: %s mm", joinAny(Diameters())))
+	c.Require(len([]rune(d.Use)) <= maxName, "demand.use", tooLong(maxName))
+	if d.BuildFrom != (calendar.Date{}) && d.BuildTo != (calendar.Date{}) {
+		c.Require(!d.BuildTo.Before(d.BuildFrom), "demand.build_to",
+			Say("施工结束日期早于开始日期", "building ends before it begins"))
+	}
+}
+
+func tooLong(n int) Text {
+	return Sayf("文字过长，最多 %d 个字", "too long: at most %d characters", n)
+}

@@ -1,0 +1,95 @@
+package casework
+
+import "slices"
+
+// Stage is one of the six stages of a connection, in their order, or the one
+// stage of a network upgrade. It is shown by this name in the Temporal UI, the
+// API and the reports.
+type Stage string
+
+// The stages.
+const (
+	PreService   Stage = "pre_service"     // 前置服务
+	JointSurvey  Stage = "joint_survey"    // 联合踏勘
+	Permits      Stage = "permits"         // 市政联合审批承诺备案
+	Construction Stage = "construction"    // 接入挂表
+	Acceptance   Stage = "acceptance"      // 验收与投抄
+	Evaluation   Stage = "evaluation"      // 回访评价
+	Upgrade      Stage = "network_upgrade" // 管网改造: the only stage of an upgrade case
+)
+
+// Stages lists the six stages of a connection in order.
+func Stages() []Stage {
+	return []Stage{PreService, JointSurvey, Permits, Construction, Acceptance, Evaluation}
+}
+
+// Valid tells whether s is a stage.
+func (s Stage) Valid() bool { return s == Upgrade || slices.Contains(Stages(), s) }
+
+// Name is the stage's Chinese name.
+func (s Stage) Name() string {
+	switch s {
+	case PreService:
+		return "前置服务"
+	case JointSurvey:
+		return "联合踏勘"
+	case Permits:
+		return "市政联合审批承诺备案"
+	case Construction:
+		return "接入挂表"
+	case Acceptance:
+		return "验收与投抄"
+	case Evaluation:
+		return "回访评价"
+	case Upgrade:
+		return "管网改造"
+	}
+	return string(s)
+}
+
+// Status is where a case stands as a whole.
+type Status string
+
+// The statuses. A paused case is open: its clock stands, the work may go on.
+const (
+	Open        Status = "open"        // 办理中
+	Paused      Status = "paused"      // 已暂停
+	Withdrawing Status = "withdrawing" // 撤回中: what was begun is being undone
+	Withdrawn   Status = "withdrawn"   // 已撤回
+	Closed      Status = "closed"      // 已办结: evaluated, loop closed
+)
+
+// Statuses lists every status.
+func Statuses() []Status { return []Status{Open, Paused, Withdrawing, Withdrawn, Closed} }
+
+// Valid tells whether s is a status.
+func (s Status) Valid() bool { return slices.Contains(Statuses(), s) }
+
+// Ended tells whether nothing more happens to the case by itself.
+func (s Status) Ended() bool { return s == Withdrawn || s == Closed }
+
+// Name is the status's Chinese name.
+func (s Status) Name() string {
+	switch s {
+	case Open:
+		return "办理中"
+	case Paused:
+		return "已暂停"
+	case Withdrawing:
+		return "撤回中"
+	case Withdrawn:
+		return "已撤回"
+	case Closed:
+		return "已办结"
+	}
+	return string(s)
+}
+
+// CaseKind tells a connection from the network upgrade that it may need.
+type CaseKind string
+
+// The kinds of case.
+const (
+	ConnectionCase CaseKind = "connection"
+	UpgradeCase    CaseKind = "network_upgrade"
+)

@@ -1,0 +1,88 @@
+package casework
+
+import (
+	"slices"
+
+	"github.com/curbstop/curbstop/calendar"
+)
+
+// LimitName names a time limit of the policy: a task kind's own name, or a
+// lane's limit as [LaneLimit] spells it.
+type LimitName string
+
+// LaneLimit is the name of a lane's limit, such as "lane_101".
+func LaneLimit(l Lane) LimitName { return LimitName("lane_" + string(l)) }
+
+// RungName names a rung of the escalation ladder.
+type RungName string
+
+// The rungs of the default ladder (section 6 of the process, D).
+const (
+	RungReminder   RungName = "reminder"       // 提醒: to whoever holds the task
+	RungBreach     RungName = "breach"         // 超时: to the taskforce office
+	RungLead       RungName = "taskforce_lead" // 提级调度
+	RungManagement RungName = "management"     // 综合调度
+)
+
+// Name is the rung's Chinese name.
+func (r RungName) Name() string {
+	switch r {
+	case RungReminder:
+		return "到期提醒"
+	case RungBreach:
+		return "超时"
+	case RungLead:
+		return "提级调度"
+	case RungManagement:
+		return "综合调度"
+	}
+	return string(r)
+}
+
+// Rung is one step of the ladder that an open deadline climbs.
+type Rung struct {
+	Name RungName `json:"name" yaml:"name"`
+	// To is who is told; empty means whoever holds the task, or the task's
+	// department while nobody does.
+	To Role `json:"to,omitempty" yaml:"to"`
+	// Before is working time ahead of the due moment; only the reminder has
+	// it, and its unit is always working time.
+	Before calendar.Budget `json:"before,omitzero" yaml:"before"`
+	// After is counted from the rung before (the breach: from the due moment,
+	// where it is zero).
+	After calendar.Budget `json:"after,omitzero" yaml:"after"`
+	// Level is the escalation level that the case shows: 0 for a reminder,
+	// then 1 breach, 2 lead, 3 management.
+	Level int `json:"level" yaml:"level"`
+}
+
+// PauseReason is a reason for which the policy lets the clock stop.
+type PauseReason string
+
+// The reasons of the process (section 6).
+const (
+	CustomerNotReady PauseReason = "customer_not_ready" // 客户原因
+	ExternalApproval PauseReason = "external_approval"  // 外部审批
+	ForceMajeure     PauseReason = "force_majeure"      // 不可抗力
+)
+
+// Terms are what a policy version says for one case. They are pinned when the
+// case starts and travel with it, so that a policy published later changes no
+// running case.
+type Terms struct {
+	PolicyVersion string                        `json:"policy_version"`
+	Lane          Lane                          `json:"lane"` // the lane when a request names none
+	Hours         calendar.Hours                `json:"hours"`
+	Limits        map[LimitName]calendar.Budget `json:"limits"` // a kind that is absent has no deadline of its own
+	Ladder        []Rung                        `json:"ladder"` // in the order in which the rungs fire
+	PauseReasons  []PauseReason                 `json:"pause_reasons"`
+	// Confirming lists the departments that confirm their part at the end
+	// (同步点击, measures part 2, item 6).
+	Confirming []Department `json:"confirming"`
+	// Atlas lists the sheets of the standard atlas (标准图集) from which a
+	// design is chosen; empty accepts any sheet.
+	Atlas []string `json:"atlas,omitempty"`
+}
+
+// Allows tells whether the clock may stop for a reason.
+func (t Terms) Allows(r PauseReason) bool { return slices.Contains(t.PauseReasons, r) }

@@ -1,0 +1,70 @@
+// Package worker registers the workflows and activities of curbstop with a
+// Temporal worker.
+package worker
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/curbstop/curbstop/activities"
+	"github.com/curbstop/curbstop/contract"
+	"github.com/curbstop/curbstop/workflows"
+)
+
+// Activities are the effects that the workflows call.
+type Activities struct {
+	Records   *activities.Records
+	Deadlines *activities.Deadlines
+	Documents *activities.Documents
+}
+
+// Options tune a worker.
+type Options struct {
+	BuildID string // of this binary, shown beside each workflow; empty for a development build
+	// Deployment versioning lets the server route running cases to the newest
+	// workers; it needs a cluster that knows this worker's deployment.
+	Versioned bool
+}
+
+// New makes a worker that is ready to start. Stopping it waits for the local
+// activities and activities under way for up to ten seconds; what does not end
+// by then another worker takes up.
+func New(c client.Client, a Activities, o Options) worker.Worker {
+	options := worker.Options{
+		WorkerStopTimeout: 10 * time.Second,
+		// Fixed pollers starve under many callers at once.
+		WorkflowTaskPollerBehavior:  worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior:  worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		DisableRegistrationAliasing: true,
+	}
+	if o.Versioned {
+		options.DeploymentOptions = worker.DeploymentOptions{
+			UseVersioning:             true,
+			Version:                   worker.WorkerDeploymentVersion{DeploymentName: "curbstop", BuildID: o.BuildID},
+			DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+		}
+	}
+	w := worker.New(c, contract.TaskQueue, options)
+	Register(w, a)
+	return w
+}
+
+// Registry is what workflows and activities are registered with: a worker, or
+// a test environment.
+type Registry interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// Register names everything explicitly: a renamed function changes no history.
+func Register(r Registry, a Activities) {
+	r.RegisterWorkflowWithOptions(workflows.ConnectionWorkflow, workflow.RegisterOptions{Name: contract.ConnectionWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.NetworkUpgradeWorkflow, workflow.RegisterOptions{Name: contract.NetworkUpgradeWorkflow})
+	r.RegisterActivityWithOptions(a.Records.SaveRecords, activity.RegisterOptions{Name: "SaveRecords"})
+	r.RegisterActivityWithOptions(a.Deadlines.WorkOutDeadlines, activity.RegisterOptions{Name: "WorkOutDeadlines"})
+	r.RegisterActivityWithOptions(a.Documents.DraftDocuments, activity.RegisterOptions{Name: "DraftDocuments"})
+}

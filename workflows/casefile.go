@@ -1,0 +1,273 @@
+// Package workflows orders the work on a case: what follows what, what waits
+// for what, and what time does by itself. One file a workflow, one small
+// method a stage. Rules live in package casework, effects in activities.
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/curbstop/curbstop/activities"
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/contract"
+)
+
+// casefile runs one case as a workflow. Every decision, a person's or time's,
+// goes the same way: it is tried on a copy, the stages open what follows, due
+// moments are worked out, and everything is committed at once; then the
+// decision is answered. One lock keeps decisions apart.
+type casefile struct {
+	state *casework.Case
+	lock  workflow.Mutex
+	// advance opens what the stages need now. It only looks at facts, so it may
+	// be called again and again.
+	advance func(now time.Time)
+	// decisions counts those of this run, which ends by continuing as new
+	// before the server's limit of updates is reached.
+	decisions int
+	changing  int  // changes of the system's own under way
+	opened    bool // the first records are committed
+	shown     attributes
+}
+
+// maxDecisions keeps a run well below the server's limit of 2,000 updates.
+const maxDecisions = 1000
+
+// setup registers everything that can be asked of the case. It comes before
+// the first blocking call, so that no early update finds no handler.
+func (f *casefile) setup(ctx workflow.Context) error {
+	f.lock = workflow.NewMutex(ctx)
+	for _, register := range []func() error{
+		func() error { return handle[casework.CompleteTask](ctx, f, contract.CompleteTask, "办结任务") },
+		func() error { return handle[casework.ClaimTask](ctx, f, contract.ClaimTask, "领取任务") },
+		func() error { return handle[casework.ReleaseTask](ctx, f, contract.ReleaseTask, "退回任务") },
+		func() error { return handle[casework.AssignTask](ctx, f, contract.AssignTask, "指派任务") },
+		func() error { return handle[casework.DelegateTask](ctx, f, contract.DelegateTask, "转交任务") },
+		func() error { return handle[casework.Withdraw](ctx, f, contract.Withdraw, "撤回申请") },
+		func() error { return handle[casework.PauseCase](ctx, f, contract.PauseCase, "暂停计时") },
+		func() error { return handle[casework.ResumeCase](ctx, f, contract.ResumeCase, "恢复计时") },
+		func() error { return handle[casework.AmendRequest](ctx, f, contract.AmendRequest, "更正信息") },
+		func() error { return handle[casework.AttachDocument](ctx, f, contract.AttachDocument, "归档材料") },
+		func() error { return handle[casework.ProposeCharge](ctx, f, contract.ProposeCharge, "登记收费") },
+		func() error {
+			return handle[casework.ConfirmDesign](ctx, f, contract.ConfirmDesign, "客户确认方案")
+		},
+		func() error {
+			return handle[casework.ConfirmAcceptance](ctx, f, contract.ConfirmAcceptance, "客户确认验收")
+		},
+		func() error { return handle[casework.Rate](ctx, f, contract.Rate, "客户评价") },
+		func() error {
+			return handle[casework.AcknowledgeEscalation](ctx, f, contract.AcknowledgeEscalation, "签收升级")
+		},
+		func() error { return f.handleOpened(ctx) },
+		func() error {
+			return workflow.SetQueryHandler(ctx, contract.StateQuery, func() (*casework.Case, error) { return f.state, nil })
+		},
+	} {
+		if err := register(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handle registers one action as an update. The validator refuses on a copy,
+// so a refused action leaves no trace in the history; the handler tries again,
+// because the case may have changed while it waited for the lock.
+func handle[A casework.Action](ctx workflow.Context, f *casefile, name, description string) error {
+	return workflow.SetUpdateHandlerWithOptions(ctx, name,
+		func(ctx workflow.Context, action A) (contract.Done, error) { return f.decide(ctx, action) },
+		workflow.UpdateHandlerOptions{
+			Description: description,
+			Validator: func(ctx workflow.Context, action A) error {
+				if _, err := f.state.Try(action, workflow.Now(ctx)); err != nil {
+					return contract.Refusal(err)
+				}
+				return nil
+			},
+		})
+}
+
+// handleOpened lets the intake wait until the case's first records are there.
+func (f *casefile) handleOpened(ctx workflow.Context) error {
+	return workflow.SetUpdateHandlerWithOptions(ctx, contract.Opened, func(ctx workflow.Context) (contract.Done, error) {
+		err := workflow.Await(ctx, func() bool { return f.opened })
+		return f.done(), err
+	}, workflow.UpdateHandlerOptions{Description: "等待立案"})
+}
+
+func (f *casefile) done() contract.Done {
+	return contract.Done{Number: f.state.Number, Version: f.state.Version, Status: f.state.Status, Stage: f.state.Stage}
+}
+
+// decide takes a person's decision to its committed end.
+func (f *casefile) decide(ctx workflow.Context, action casework.Action) (contract.Done, error) {
+	if err := f.lock.Lock(ctx); err != nil {
+		return contract.Done{}, err
+	}
+	defer f.lock.Unlock()
+	next, err := f.state.Try(action, workflow.Now(ctx))
+	if err != nil {
+		return contract.Done{}, contract.Refusal(err)
+	}
+	f.state = next
+	f.decisions++
+	if err := f.settle(ctx); err != nil {
+		return contract.Done{}, err
+	}
+	return f.done(), nil
+}
+
+// change is a decision of the system's own: a rung, a finished upgrade, a new
+// calendar.
+func (f *casefile) change(ctx workflow.Context, do func(now time.Time)) error {
+	f.changing++
+	defer func() { f.changing-- }()
+	if err := f.lock.Lock(ctx); err != nil {
+		return err
+	}
+	defer f.lock.Unlock()
+	do(workflow.Now(ctx))
+	return f.settle(ctx)
+}
+
+// settle opens what follows, works out due moments, fires what has fallen due
+// meanwhile, and commits. The lock is held.
+func (f *casefile) settle(ctx workflow.Context) error {
+	f.advance(workflow.Now(ctx))
+	if err := f.workOut(ctx); err != nil {
+		return err
+	}
+	if wake := f.state.NextWake(); !wake.IsZero() && !wake.After(workflow.Now(ctx)) {
+		f.state.Fire(workflow.Now(ctx))
+	}
+	return f.commit(ctx)
+}
+
+// workOut has the due moments of new and moved deadlines worked out.
+func (f *casefile) workOut(ctx workflow.Context) error {
+	stale := f.state.Unworked()
+	if len(stale) == 0 {
+		return nil
+	}
+	var deadlines *activities.Deadlines
+	var worked []casework.Deadline
+	err := workflow.ExecuteLocalActivity(short(ctx, "计算时限"), deadlines.WorkOutDeadlines,
+		activities.WorkOutInput{Hours: f.state.Terms.Hours, Deadlines: stale}).Get(ctx, &worked)
+	if err != nil {
+		return err
+	}
+	f.state.Worked(worked)
+	return nil
+}
+
+// commit records what changed and shows it in the Temporal UI.
+func (f *casefile) commit(ctx workflow.Context) error {
+	if f.state.Changed() {
+		var records *activities.Records
+		changes := f.state.TakeChanges()
+		err := workflow.ExecuteLocalActivity(short(ctx, "记录"), records.SaveRecords,
+			activities.SaveInput{Case: f.state.Clone(), Changes: changes}).Get(ctx, nil)
+		if err != nil {
+			return err
+		}
+	}
+	f.opened = true
+	return f.show(ctx)
+}
+
+// short options are for local activities on the own database. They are tried
+// again for as long as it takes: an accepted decision is never given up, the
+// caller only waits no longer.
+func short(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: 10 * time.Second,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+		Summary:             summary,
+	})
+}
+
+// remote options are for activities that reach other systems.
+func remote(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 5 * time.Minute},
+		Summary:             summary,
+	})
+}
+
+// run lives with the case until it ends or the history has grown enough. The
+// one clock of the case sleeps until the next thing that time itself does.
+func (f *casefile) run(ctx workflow.Context) error {
+	if err := f.change(ctx, func(time.Time) {}); err != nil {
+		return err
+	}
+	for {
+		if f.state.Status.Ended() || f.full(ctx) {
+			if err := f.leave(ctx); err != nil {
+				return err
+			}
+			// A handler that finished meanwhile may have opened the case again.
+			if f.state.Status.Ended() || f.full(ctx) {
+				return nil
+			}
+		}
+		if err := f.drafts(ctx); err != nil {
+			return err
+		}
+		if err := f.sleep(ctx); err != nil {
+			return err
+		}
+		wake := f.state.NextWake()
+		if !wake.IsZero() && !wake.After(workflow.Now(ctx)) {
+			if err := f.change(ctx, func(now time.Time) { f.state.Fire(now) }); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// full tells whether the run should end and continue as new.
+func (f *casefile) full(ctx workflow.Context) bool {
+	return f.decisions >= maxDecisions || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+}
+
+// leave waits for handlers and signals under way, so that none is lost.
+func (f *casefile) leave(ctx workflow.Context) error {
+	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && f.changing == 0 })
+}
+
+// sleep lasts until the next rung or the next change of the case.
+func (f *casefile) sleep(ctx workflow.Context) error {
+	version, wake := f.state.Version, f.state.NextWake()
+	changed := func() bool {
+		return f.state.Version != version || !f.state.NextWake().Equal(wake) || f.state.Status.Ended() ||
+			len(f.state.Drafts) > 0 || f.full(ctx)
+	}
+	if wake.IsZero() {
+		return workflow.Await(ctx, changed)
+	}
+	options := workflow.AwaitOptions{Timeout: wake.Sub(workflow.Now(ctx)), TimerOptions: workflow.TimerOptions{Summary: f.clockSummary()}}
+	if options.Timeout <= 0 {
+		return nil
+	}
+	_, err := workflow.AwaitWithOptions(ctx, options, changed)
+	return err
+}
+
+// drafts has the documents written that the system owes, once the facts that
+// they show are committed.
+func (f *casefile) drafts(ctx workflow.Context) error {
+	if len(f.state.Drafts) == 0 {
+		return nil
+	}
+	var documents *activities.Documents
+	var written []casework.Document
+	in := activities.DraftInput{Number: f.state.Number, Version: f.state.Version, Kinds: f.state.Drafts, At: workflow.Now(ctx)}
+	if err := workflow.ExecuteActivity(remote(ctx, "起草材料"), documents.DraftDocuments, in).Get(ctx, &written); err != nil {
+		return err
+	}
+	return f.change(ctx, func(now time.Time) { f.state.Drafted(written, now) })
+}

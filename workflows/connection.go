@@ -1,0 +1,317 @@
+package workflows
+
+import (
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/contract"
+)
+
+// ConnectionWorkflow carries one connection request from first contact to the
+// customer's verdict.
+func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.Done, error) {
+	w := &connection{casefile: casefile{state: in.State}}
+	if w.state == nil {
+		w.state = casework.NewCase(in.Number, in.Request, in.Terms, in.By, workflow.Now(ctx))
+	}
+	w.advance = w.stages
+	if err := w.setup(ctx); err != nil {
+		return contract.Done{}, err
+	}
+	w.listen(ctx)
+	if err := w.run(ctx); err != nil {
+		return contract.Done{}, err
+	}
+	if !w.state.Status.Ended() {
+		return contract.Done{}, workflow.NewContinueAsNewError(ctx, contract.ConnectionWorkflow, contract.CaseInput{Number: w.state.Number, State: w.state})
+	}
+	return w.done(), nil
+}
+
+// connection is a case with the six stages of section 3 of the process.
+type connection struct{ casefile }
+
+// listen takes what comes from beside: the end of the upgrade that the case
+// waits for, and a new calendar; and it starts the upgrade when one is needed.
+func (w *connection) listen(ctx workflow.Context) {
+	listenForCalendar(ctx, &w.casefile)
+	workflow.GoNamed(ctx, "upgrade-finished", func(ctx workflow.Context) {
+		finished := workflow.GetSignalChannel(ctx, contract.UpgradeFinished)
+		for finished.Receive(ctx, nil) {
+			if err := w.change(ctx, w.state.FinishUpgrade); err != nil {
+				return
+			}
+		}
+	})
+	workflow.GoNamed(ctx, "upgrade", func(ctx workflow.Context) { w.tendUpgrade(ctx) })
+}
+
+// listenForCalendar works the open deadlines out anew when a calendar version
+// touches the case. Rungs that fired stay fired.
+func listenForCalendar(ctx workflow.Context, f *casefile) {
+	workflow.GoNamed(ctx, "calendar-changed", func(ctx workflow.Context) {
+		changed := workflow.GetSignalChannel(ctx, contract.CalendarChanged)
+		for changed.Receive(ctx, nil) {
+			if err := f.change(ctx, func(time.Time) { f.state.Recalculate() }); err != nil {
+				return
+			}
+		}
+	})
+}
+
+// tendUpgrade starts the network upgrade's own workflow once the case needs
+// one, and tells it when the customer withdraws. The upgrade outlives a
+// continue-as-new of this case, so it is abandoned to itself and reports its
+// end by a signal.
+func (w *connection) tendUpgrade(ctx workflow.Context) {
+	if err := workflow.Await(ctx, func() bool { return w.state.Upgrade != nil }); err != nil {
+		return
+	}
+	if !w.state.Upgrade.Pending() {
+		return
+	}
+	number := w.state.Upgrade.Case
+	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID:            contract.WorkflowID(number),
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		StaticSummary:         "管网改造 " + number,
+		TypedSearchAttributes: SearchAttributes(w.state.Request, w.state.Lane),
+	})
+	child := workflow.ExecuteChildWorkflow(ctx, contract.NetworkUpgradeWorkflow,
+		contract.CaseInput{Number: number, State: casework.NewUpgrade(number, w.state, workflow.Now(ctx))})
+	// After a continue-as-new the upgrade exists already, which is as good.
+	if err := child.GetChildWorkflowExecution().Get(ctx, nil); err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		workflow.GetLogger(ctx).Error("The network upgrade could not be started.", "upgrade", number, "error", err)
+		return
+	}
+	if err := workflow.Await(ctx, func() bool { return w.state.Status == casework.Withdrawing || !w.state.Upgrade.Pending() }); err != nil {
+		return
+	}
+	if w.state.Status == casework.Withdrawing && w.state.Upgrade.Pending() {
+		err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(number), "", contract.CancelUpgrade, nil).Get(ctx, nil)
+		if err != nil {
+			workflow.GetLogger(ctx).Warn("The network upgrade could not be told of the withdrawal.", "upgrade", number, "error", err)
+		}
+	}
+}
+
+// SearchAttributes are those that a case's workflow starts with.
+func SearchAttributes(r casework.Request, lane casework.Lane) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(
+		contract.AttrUtility.ValueSet(string(r.Utility)),
+		contract.AttrLane.ValueSet(string(lane)),
+		contract.AttrDistrict.ValueSet(string(r.Site.District)),
+		contract.AttrChannel.ValueSet(string(r.Channel)),
+	)
+}
+
+// stages goes through the six stages as far as the facts allow.
+func (w *connection) stages(now time.Time) {
+	if w.state.Status.Ended() {
+		return
+	}
+	if w.state.Status == casework.Withdrawing {
+		w.undo(now)
+		return
+	}
+	w.visits(now)
+	for _, stage := range []struct {
+		name casework.Stage
+		done func(now time.Time) bool
+	}{
+		{casework.PreService, w.preService},
+		{casework.JointSurvey, w.jointSurvey},
+		{casework.Permits, w.permits},
+		{casework.Construction, w.construction},
+		{casework.Acceptance, w.acceptance},
+		{casework.Evaluation, w.evaluation},
+	} {
+		w.state.Enter(stage.name, now)
+		if !stage.done(now) {
+			return
+		}
+	}
+	w.state.End(casework.Closed, now)
+}
+
+// preService: who the customer is, what the network can give, and telling them.
+func (w *connection) preService(now time.Time) bool {
+	k := w.state
+	if k.Contacted == nil {
+		k.Need(casework.ContactCustomer, "", 1, k.ReceivedAt, now)
+		return false
+	}
+	if k.Assessment == nil {
+		k.Need(casework.AssessNetwork, "", 1, now, now)
+		return false
+	}
+	if k.Assessment.Result != casework.Adequate && k.Upgrade == nil {
+		k.StartUpgrade(now)
+	}
+	if k.Briefed == nil {
+		k.Need(casework.BriefCustomer, "", 1, now, now)
+		return false
+	}
+	return true
+}
+
+// jointSurvey: agreed, held on site, followed up without end until the supply
+// can be connected, and uploaded.
+func (w *connection) jointSurvey(now time.Time) bool {
+	k := w.state
+	round := k.FollowUps + 1
+	switch {
+	case k.NextFollow != (calendar.Date{}):
+		k.Need(casework.FollowUp, "", round, k.NextFollow.At(0), now)
+		return false
+	case k.Appointment == nil:
+		k.Need(casework.ScheduleSurvey, "", round, now, now)
+		return false
+	case k.Survey == nil:
+		k.Need(casework.ConductSurvey, "", round, k.Appointment.SurveyAt, now)
+		return false
+	case k.UploadedAt.IsZero():
+		k.Need(casework.UploadSurvey, "", 1, k.Survey.ConductedAt, now)
+		return false
+	}
+	return true
+}
+
+// permits: each goes its own way beside the others, and the materials are
+// prepared beside them all.
+func (w *connection) permits(now time.Time) bool {
+	k := w.state
+	ready := true
+	if k.Materials == nil {
+		k.Need(casework.PrepareMaterials, "", 1, k.UploadedAt, now)
+		ready = false
+	}
+	for i := range k.Permits {
+		p := &k.Permits[i]
+		kind := string(p.Kind)
+		switch {
+		case p.FiledAt.IsZero():
+			anchor := k.UploadedAt
+			if p.Attempt > 1 {
+				anchor = now
+			}
+			k.Need(casework.FilePermit, kind, p.Attempt, anchor, now)
+		case p.DecidedAt.IsZero():
+			k.Need(casework.RecordPermitResult, kind, p.Attempt, p.FiledAt, now)
+		case p.HandedOverAt.IsZero():
+			k.Need(casework.HandOverPermit, kind, p.Attempt, p.DecidedAt, now)
+		}
+		ready = ready && p.Granted
+	}
+	return ready
+}
+
+// construction: the task order goes out once nothing stands in the way; then
+// site, meter, supply, and everything entered the same day.
+func (w *connection) construction(now time.Time) bool {
+	k := w.state
+	if k.TaskOrderAt.IsZero() {
+		if k.Upgrade.Pending() {
+			return false
+		}
+		k.IssueTaskOrder(now)
+	}
+	switch {
+	case k.SiteEntry == nil:
+		k.Need(casework.EnterSite, "", 1, k.TaskOrderAt, now)
+		return false
+	case k.Supply == nil && k.Meter == nil:
+		k.Need(casework.InstallMeter, "", 1, now, now)
+		return false
+	case k.Supply == nil:
+		k.Need(casework.TurnOnSupply, "", 1, now, now)
+		return false
+	case k.EntryAt.IsZero():
+		k.Need(casework.CompleteEntry, "", 1, k.Supply.SuppliedAt, now)
+		return false
+	}
+	return true
+}
+
+// acceptance: meter, account and reading side by side, and each department's
+// confirmation of its part.
+func (w *connection) acceptance(now time.Time) bool {
+	k := w.state
+	if !k.CompletedAt.IsZero() {
+		return true
+	}
+	since := k.Supply.SuppliedAt
+	ready := k.MeterAccepted != nil && k.Account != nil && k.Reading != nil
+	switch {
+	case k.Meter == nil:
+		k.Need(casework.InstallMeter, "", 2, now, now)
+	case k.MeterAccepted == nil:
+		k.Need(casework.AcceptMeter, "", 1, since, now)
+	}
+	switch {
+	case k.Account == nil:
+		k.Need(casework.OpenAccount, "", 1, since, now)
+	case k.Reading == nil:
+		k.Need(casework.EnrolReading, "", 1, since, now)
+	}
+	for _, d := range k.Terms.Confirming {
+		if !slices.Contains(k.Confirmed, d) {
+			k.Need(casework.ConfirmPart, string(d), 1, since, now)
+			ready = false
+		}
+	}
+	if ready {
+		k.Complete(now)
+	}
+	return ready
+}
+
+// visits: a bad review of the customer's own brings a visit, at any time after
+// supply-on.
+func (w *connection) visits(now time.Time) {
+	k := w.state
+	if k.Evaluated.Visits > 0 {
+		k.Need(casework.HomeVisit, "", len(k.Evaluated.Ratings)-k.Evaluated.Visits+1, now, now)
+	}
+}
+
+// evaluation: called back until satisfied or the loop is closed.
+func (w *connection) evaluation(now time.Time) bool {
+	k := w.state
+	e := &k.Evaluated
+	for _, d := range e.Rectify {
+		k.Need(casework.Rectify, string(d), max(e.Round, 1), now, now)
+	}
+	if len(e.Rectify) == 0 && e.Last != casework.Satisfied && e.Last != casework.BasicallySatisfied {
+		k.Need(casework.Callback, "", e.Round+1, k.CallbackFrom(), now)
+	}
+	return e.Closed() && len(k.Tasks) == 0
+}
+
+// undo takes back what was begun before the customer withdrew.
+func (w *connection) undo(now time.Time) {
+	k := w.state
+	undone := true
+	if k.Materials != nil {
+		k.Need(casework.ReleaseMaterials, "", 1, k.WithdrawnAt, now)
+		undone = false
+	}
+	for i := range k.Permits {
+		p := &k.Permits[i]
+		if !p.FiledAt.IsZero() && p.WithdrawnAt.IsZero() {
+			k.Need(casework.WithdrawPermit, string(p.Kind), 1, k.WithdrawnAt, now)
+			undone = false
+		}
+	}
+	if undone {
+		k.End(casework.Withdrawn, now)
+	}
+}

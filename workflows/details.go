@@ -1,0 +1,118 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/contract"
+)
+
+// attributes are what the Temporal UI filters by. They hold no personal data.
+type attributes struct {
+	stage      casework.Stage
+	status     casework.Status
+	department casework.Department
+	due        time.Time
+	level      int
+}
+
+// show brings the Temporal UI up to date: current details always, which cost
+// nothing in the history; search attributes only when they changed, which do.
+func (f *casefile) show(ctx workflow.Context) error {
+	workflow.SetCurrentDetails(ctx, f.details())
+	now := attributes{f.state.Stage, f.state.Status, f.state.InCharge(), f.state.EarliestDue(), f.state.Level}
+	if now == f.shown {
+		return nil
+	}
+	updates := []temporal.SearchAttributeUpdate{
+		contract.AttrStage.ValueSet(string(now.stage)),
+		contract.AttrStatus.ValueSet(string(now.status)),
+		contract.AttrDepartment.ValueSet(string(now.department)),
+		contract.AttrLevel.ValueSet(int64(now.level)),
+	}
+	if now.due.IsZero() {
+		updates = append(updates, contract.AttrDue.ValueUnset())
+	} else {
+		updates = append(updates, contract.AttrDue.ValueSet(now.due))
+	}
+	f.shown = now
+	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
+}
+
+// details describe the case in Markdown for a supervisor who opens it.
+func (f *casefile) details() string {
+	k := f.state
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.Stage.Name(), k.Status.Name())
+	fmt.Fprintf(&b, "**%s** · 模式 %s · 渠道 %s · 收到 %s\n\n", k.Request.Site.District.Name(), k.Lane, k.Request.Channel, casework.Clock(k.ReceivedAt))
+	if k.Level > 0 {
+		fmt.Fprintf(&b, "**升级级别 %d**\n\n", k.Level)
+	}
+	if len(k.Tasks) > 0 {
+		b.WriteString("| 待办任务 | 承办 | 截止 | 下一级提醒 |\n|---|---|---|---|\n")
+		for i := range k.Tasks {
+			t := &k.Tasks[i]
+			due, next := "按服务时限", "—"
+			if d, ok := k.Deadline(t.ID); ok {
+				due, next = dueText(d), nextRung(d)
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.Title(), t.Holder(), due, next)
+		}
+		b.WriteString("\n")
+	}
+	if d, ok := k.Deadline(casework.LaneDeadline); ok {
+		fmt.Fprintf(&b, "服务时限（受理至通水）：%s · 下一级：%s\n\n", dueText(d), nextRung(d))
+	}
+	if k.Upgrade.Pending() {
+		fmt.Fprintf(&b, "等待管网改造：%s\n\n", k.Upgrade.Case)
+	}
+	score := k.Score()
+	fmt.Fprintf(&b, "与客户接触 %d 次 · 七零 %d/7", k.Contacts, score.Kept)
+	for _, z := range score.Broken {
+		b.WriteString(" · 未达" + z.Name())
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+func dueText(d *casework.Deadline) string {
+	switch {
+	case d.Due.Stopped:
+		return "已停表，余 " + d.Due.Remaining.Round(time.Minute).String()
+	case d.Due.Provisional:
+		return casework.Clock(d.Due.At) + "（暂定）"
+	}
+	return casework.Clock(d.Due.At)
+}
+
+func nextRung(d *casework.Deadline) string {
+	r, ok := d.NextRung()
+	if !ok {
+		return "—"
+	}
+	return r.Rung.Name.Name() + " " + casework.Clock(r.At)
+}
+
+// clockSummary names the case's timer: what it waits for.
+func (f *casefile) clockSummary() string {
+	k := f.state
+	wake := k.NextWake()
+	for i := range k.Deadlines {
+		d := &k.Deadlines[i]
+		r, ok := d.NextRung()
+		if !ok || !r.At.Equal(wake) {
+			continue
+		}
+		title := "服务时限"
+		if t, found := k.Find(d.ID); found {
+			title = t.Title()
+		}
+		return r.Rung.Name.Name() + "：" + title
+	}
+	return "暂停计划结束"
+}
