@@ -150,12 +150,9 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	t.State, t.DoneAt, t.DoneBy, t.Input = TaskDone, now, a.Actor.ID, a.Input
 	closed := *t
 	k.closeDeadline(closed.ID, true, now)
-	// A withdrawal within apply may cancel other tasks and so move t.
 	closed.Outcome = in.apply(k, &closed, a.Actor, now)
-	if t, ok := k.Find(closed.ID); ok {
-		*t = closed
-	}
 	k.changes.task(closed)
+	k.dropEnded()
 	k.record(now, a.Actor, TaskCompleted, closed.ID,
 		Sayf("完成任务：%[1]s（%[3]s）", "task done: %[2]s (%[3]s)", closed.Title(), closed.Kind, closed.Outcome), json.RawMessage(a.Input))
 	return nil
@@ -394,6 +391,7 @@ func (k *Case) cancelAll(now time.Time) {
 			k.closeDeadline(k.Deadlines[i].ID, false, now)
 		}
 	}
+	k.dropEnded()
 }
 
 // End closes the case for good.

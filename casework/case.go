@@ -241,15 +241,19 @@ func (k *Case) Clone() *Case {
 	return c
 }
 
-// TakeChanges hands over what happened since the last call and drops tasks
-// and deadlines that ended, whose records now hold them.
+// TakeChanges hands over what happened since the last call and drops deadlines
+// that ended, whose records now hold them.
 func (k *Case) TakeChanges() Changes {
 	c := k.changes
 	k.changes = Changes{}
-	k.Tasks = slices.DeleteFunc(k.Tasks, func(t Task) bool { return t.State != TaskOpen })
 	k.Deadlines = slices.DeleteFunc(k.Deadlines, func(d Deadline) bool { return !d.Live() })
 	k.Escalations = slices.DeleteFunc(k.Escalations, func(e Escalation) bool { return !e.AcknowledgedAt.IsZero() })
 	return c
+}
+
+// dropEnded lets go of tasks that ended; the changes have noted them.
+func (k *Case) dropEnded() {
+	k.Tasks = slices.DeleteFunc(k.Tasks, func(t Task) bool { return t.State != TaskOpen })
 }
 
 // Changed tells whether anything waits to be recorded.

@@ -1,0 +1,116 @@
+// Package drafts writes the documents that the system knows enough to write
+// itself, so that nobody is asked for what the case already holds (measures
+// part 2, section 2, item 5). They are HTML pages that print on A4 and need
+// nothing from outside.
+//
+// The package is pure: the same case at the same time gives the same bytes,
+// which lets an activity that drafts be repeated.
+package drafts
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"time"
+
+	"github.com/curbstop/curbstop/casework"
+)
+
+//go:embed papers/*.html
+var files embed.FS
+
+// Each paper is the sheet, which has the look and the frame, with its own
+// title and body: a file of its own that can be reworded without Go.
+var (
+	sheet = template.Must(template.New("sheet.html").Funcs(words).ParseFS(files, "papers/sheet.html", "papers/parts.html"))
+
+	papers = map[casework.DocumentKind]*template.Template{
+		casework.Booking:                paper("booking"),
+		casework.NoticeOfAcceptance:     paper("notice_of_acceptance"),
+		casework.MaterialRequisition:    paper("material_requisition"),
+		casework.CommencementReport:     paper("commencement_report"),
+		casework.AcceptanceConfirmation: paper("acceptance_confirmation"),
+		casework.Briefing:               paper("briefing"),
+	}
+	printout = paper("printout")
+)
+
+func paper(name string) *template.Template {
+	return template.Must(template.Must(sheet.Clone()).ParseFS(files, "papers/"+name+".html"))
+}
+
+// Write drafts a document of a case and names it, such as
+// 受理通知单-W20261123-00001.html. A fact that is not known yet shows as a dash.
+// A kind that people make, such as a drawing, is an error.
+//
+// The customer's contact stands in it in full: these are the customer's own
+// papers. Who may open them is for the api to say.
+func Write(kind casework.DocumentKind, k *casework.Case, now time.Time) (title string, html []byte, err error) {
+	t, ok := papers[kind]
+	if !ok {
+		return "", nil, fmt.Errorf("drafts: %q is not a document that the system writes", kind)
+	}
+	html, err = fill(t, k, nil, now)
+	return kind.Name() + "-" + k.Number + ".html", html, err
+}
+
+// Printout puts everything that is known of a case on paper: its facts, what
+// is open and due, and its history by the events given. It holds personal data
+// in full, and is for those who may see that.
+func Printout(k *casework.Case, events []casework.Event, now time.Time) ([]byte, error) {
+	return fill(printout, k, events, now)
+}
+
+// view is what the papers see of a case. Facts not known yet are zero instead
+// of nil, so that a paper names a fact without asking for it first.
+type view struct {
+	*casework.Case
+	Now    time.Time
+	Events []casework.Event
+
+	Contacted     casework.ContactInput
+	Assessment    casework.AssessmentInput
+	Upgrade       casework.UpgradeFact
+	Briefed       casework.BriefingInput
+	Appointment   casework.AppointmentInput
+	Survey        casework.SurveyInput
+	NotYet        casework.NotYet
+	Design        casework.Design
+	Materials     casework.MaterialsInput
+	SiteEntry     casework.SiteEntryInput
+	Meter         casework.MeterInput
+	Supply        casework.SupplyInput
+	MeterAccepted casework.MeterAcceptanceInput
+	Account       casework.AccountInput
+	Reading       casework.ReadingInput
+	Lane          casework.Deadline // of the lane, while it runs
+	UpgradeDesign casework.UpgradeDesignInput
+	UpgradeBuild  casework.UpgradeBuildInput
+	Commission    casework.UpgradeCommissionInput
+}
+
+func fill(t *template.Template, k *casework.Case, events []casework.Event, now time.Time) ([]byte, error) {
+	lane, _ := k.Deadline(casework.LaneDeadline)
+	survey := known(k.Survey)
+	v := view{
+		Case: k, Now: now, Events: events,
+		Contacted: known(k.Contacted), Assessment: known(k.Assessment), Upgrade: known(k.Upgrade), Briefed: known(k.Briefed),
+		Appointment: known(k.Appointment), Survey: survey, NotYet: known(survey.NotYet), Design: known(survey.Design),
+		Materials: known(k.Materials), SiteEntry: known(k.SiteEntry), Meter: known(k.Meter), Supply: known(k.Supply),
+		MeterAccepted: known(k.MeterAccepted), Account: known(k.Account), Reading: known(k.Reading), Lane: known(lane),
+		UpgradeDesign: known(k.UpgradeWork.Design), UpgradeBuild: known(k.UpgradeWork.Build), Commission: known(k.UpgradeWork.Commission),
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, v); err != nil {
+		return nil, fmt.Errorf("drafts: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func known[T any](fact *T) (value T) {
+	if fact != nil {
+		value = *fact
+	}
+	return value
+}

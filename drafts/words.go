@@ -1,0 +1,225 @@
+package drafts
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
+)
+
+// words are the functions that the papers call.
+var words = template.FuncMap{
+	"fact":    fact,
+	"measure": measure,
+	"yes":     yes,
+	"day":     day,
+	"budget":  budget,
+	"yuan":    yuan,
+	"term":    term,
+	"details": details,
+	"plus":    func(a, b int) int { return a + b },
+}
+
+// unknown stands where a fact is not known yet.
+const unknown = "—"
+
+// fact writes a value for people, or a dash where there is none. A kind of
+// value that it does not know is an error, so that no paper shows Go's own
+// spelling of something.
+func fact(v any) (string, error) {
+	text := ""
+	switch v := v.(type) {
+	case string:
+		text = strings.TrimSpace(v)
+	case int:
+		if v != 0 {
+			text = strconv.Itoa(v)
+		}
+	case float64:
+		if v != 0 {
+			text = strconv.FormatFloat(v, 'f', -1, 64)
+		}
+	case time.Time:
+		if !v.IsZero() {
+			text = casework.Clock(v)
+		}
+	case calendar.Date:
+		if !v.IsZero() {
+			text = v.String()
+		}
+	default:
+		return "", fmt.Errorf("no words for a %T", v)
+	}
+	if text == "" {
+		return unknown, nil
+	}
+	return text, nil
+}
+
+// measure is a fact with its unit.
+func measure(v any, unit string) (string, error) {
+	text, err := fact(v)
+	if err != nil || text == unknown {
+		return text, err
+	}
+	return text + " " + unit, nil
+}
+
+func yes(b bool) string {
+	if b {
+		return "是"
+	}
+	return "否"
+}
+
+// day writes a date as letters do: 2026年11月23日.
+func day(t time.Time) string {
+	if t.IsZero() {
+		return unknown
+	}
+	d := calendar.DateOf(t)
+	return fmt.Sprintf("%d年%d月%d日", d.Year, d.Month, d.Day)
+}
+
+// budget writes how long something may take.
+func budget(b calendar.Budget) string {
+	switch b.Unit {
+	case calendar.WorkingDays:
+		return fmt.Sprintf("%d 个工作日", b.Days)
+	case calendar.SameDay:
+		return "当日"
+	case calendar.NextDay:
+		return "次日（工作日）"
+	case calendar.NextCalendarDay:
+		return "次日"
+	case calendar.OnDate:
+		return "约定之日"
+	case calendar.WorkingTime:
+		return "工作时间 " + spell(b.Time)
+	}
+	return unknown
+}
+
+// spell writes a length of time in hours, minutes and seconds that are not 0.
+func spell(d time.Duration) string {
+	var b strings.Builder
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{time.Hour, "小时"}, {time.Minute, "分钟"}, {time.Second, "秒"}} {
+		if n := d / unit.length; n > 0 {
+			fmt.Fprintf(&b, "%d%s", n, unit.name)
+			d -= n * unit.length
+		}
+	}
+	return b.String()
+}
+
+func yuan(fen int64) string { return fmt.Sprintf("%.2f 元", float64(fen)/100) }
+
+// term gives the Chinese name of a value, or the value itself where it has
+// none, so that what a later version adds is still readable.
+func term(v any) (string, error) {
+	switch v := v.(type) {
+	case interface{ Name() string }:
+		return fact(v.Name())
+	case casework.LimitName:
+		if name, ok := terms[string(v)]; ok {
+			return name, nil
+		}
+		return casework.TaskKind(v).Name(), nil
+	default:
+		text := fmt.Sprint(v)
+		if name, ok := terms[text]; ok {
+			return name, nil
+		}
+		return fact(text)
+	}
+}
+
+// terms are the names that casework leaves to those who print them.
+var terms = map[string]string{
+	string(casework.WanShiTong):        "皖事通APP",
+	string(casework.GovPortal):         "安徽政务服务网",
+	string(casework.CompanySite):       "公司门户网站",
+	string(casework.WeChat):            "微信公众号",
+	string(casework.MiniProgram):       "壹品慧缴费小程序",
+	string(casework.ServiceHallDesk):   "线下大厅与各级窗口",
+	string(casework.ProjectApproval):   "工程建设项目审批平台",
+	string(casework.EnterpriseStartup): "企业开办平台",
+	string(casework.IndustrialPark):    "园区推送",
+	string(casework.JointUtility):      "水电气一网通办",
+	string(casework.PropertyTransfer):  "不动产登记过户系统",
+	string(casework.Hotline12345):      "12345 分线",
+	string(casework.Outreach):          "走访摸排",
+
+	string(casework.Adequate):      "满足用水需求",
+	string(casework.UpgradeNeeded): "需改造管网",
+	string(casework.NoMain):        "周边尚无管网",
+
+	string(casework.JointCommitment): "市政联合审批承诺备案",
+	string(casework.OrdinaryRoute):   "一般审批",
+
+	string(casework.CustomerNotReady): "客户原因",
+	string(casework.ExternalApproval): "外部审批",
+	string(casework.ForceMajeure):     "不可抗力",
+
+	string(casework.InsideProperty):  "红线内工程",
+	string(casework.CustomerRequest): "客户自愿选择的延伸服务",
+
+	string(casework.Satisfied):          "满意",
+	string(casework.BasicallySatisfied): "基本满意",
+	string(casework.Dissatisfied):       "不满意",
+
+	string(casework.ConnectionCase): "接入报装",
+	string(casework.UpgradeCase):    "管网改造",
+
+	string(casework.LaneLimit(casework.Lane101)): "服务时限（101）",
+	string(casework.LaneLimit(casework.Lane201)): "服务时限（201）",
+
+	"phone": "电话", "online": "线上", "visit": "上门",
+	"monthly": "每月", "bimonthly": "每两月",
+}
+
+// detail is one field of what an event recorded.
+type detail struct{ Name, Value string }
+
+// details takes an event's data apart into its fields, in their order. Data
+// that is no object is one field without a name: nothing recorded is left out.
+func details(data json.RawMessage) []detail {
+	if len(data) == 0 {
+		return nil
+	}
+	var out []detail
+	d := json.NewDecoder(bytes.NewReader(data))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return []detail{{Value: plain(data)}}
+	}
+	for d.More() {
+		name, err := d.Token()
+		var value json.RawMessage
+		if err == nil {
+			err = d.Decode(&value)
+		}
+		if err != nil {
+			return []detail{{Value: plain(data)}}
+		}
+		out = append(out, detail{fmt.Sprint(name), plain(value)})
+	}
+	return out
+}
+
+// plain writes a JSON string as its text and anything else as it stands.
+func plain(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	return string(value)
+}

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/curbstop/curbstop/casework"
+)
+
+type escalationRow struct {
+	ID             string `gorm:"primaryKey"`
+	CaseNumber     string
+	Deadline       string
+	LimitName      casework.LimitName
+	Rung           casework.RungName
+	Level          int
+	ToRole         casework.Role
+	Department     casework.Department
+	Holder         string
+	District       casework.District
+	DueAt          *time.Time
+	RungAt         *time.Time
+	FiredAt        time.Time
+	AcknowledgedAt *time.Time
+	AcknowledgedBy string
+	Note           []byte
+}
+
+func (escalationRow) TableName() string { return "escalations" }
+
+func noteContext(escalationID string) string { return "escalation/" + escalationID }
+
+func (s *Store) escalationRow(e casework.Escalation) escalationRow {
+	return escalationRow{
+		ID: e.ID, CaseNumber: e.Case, Deadline: e.Deadline, LimitName: e.Limit, Rung: e.Rung, Level: e.Level, ToRole: e.To,
+		Department: e.Department, Holder: e.Holder, District: e.District, DueAt: orNull(e.DueAt), RungAt: orNull(e.RungAt),
+		FiredAt: e.FiredAt, AcknowledgedAt: orNull(e.AcknowledgedAt), AcknowledgedBy: e.AcknowledgedBy,
+		// Sealed, because people write names and numbers into notes.
+		Note: s.sealBytes([]byte(e.Note), noteContext(e.ID)),
+	}
+}
+
+func (s *Store) escalation(r escalationRow) (casework.Escalation, error) {
+	note, err := s.openBytes(r.Note, noteContext(r.ID))
+	return casework.Escalation{
+		ID: r.ID, Case: r.CaseNumber, Deadline: r.Deadline, Limit: r.LimitName, Rung: r.Rung, Level: r.Level, To: r.ToRole,
+		Department: r.Department, Holder: r.Holder, District: r.District, DueAt: moment(r.DueAt), RungAt: moment(r.RungAt),
+		FiredAt: moment(&r.FiredAt), AcknowledgedAt: moment(r.AcknowledgedAt), AcknowledgedBy: r.AcknowledgedBy, Note: string(note),
+	}, err
+}
+
+// Escalation gives one rung that fired.
+func (s *Store) Escalation(ctx context.Context, id string) (casework.Escalation, error) {
+	row, err := gorm.G[escalationRow](s.db).Where("id = ?", id).Take(ctx)
+	if err != nil {
+		return casework.Escalation{}, found("read an escalation", err, escalationNotFound())
+	}
+	return s.escalation(row)
+}
+
+// escalationPlace is where an escalation stands in the list.
+type escalationPlace struct {
+	Fired time.Time `json:"fired"`
+	ID    string    `json:"id"`
+}
+
+var newestEscalations = order[escalationRow, escalationPlace]{
+	by:    "fired_at DESC, id DESC",
+	place: func(r escalationRow) escalationPlace { return escalationPlace{r.FiredAt, r.ID} },
+	after: func(q query[escalationRow], p escalationPlace) query[escalationRow] {
+		return q.Where("(fired_at, id) < (?, ?)", p.Fired, p.ID)
+	},
+}
+
+// Escalations lists rungs that fired, the newest first.
+func (s *Store) Escalations(ctx context.Context, f casework.EscalationFilter) ([]casework.Escalation, string, error) {
+	q := gorm.G[escalationRow](s.db).Scopes()
+	q = equal(q, "case_number", f.Case)
+	q = equal(q, "to_role", f.To)
+	q = equal(q, "department", f.Department)
+	q = anyOf(q, "district", f.Districts)
+	if f.Level > 0 {
+		q = q.Where("level >= ?", f.Level)
+	}
+	if f.Open {
+		q = q.Where("acknowledged_at IS NULL")
+	}
+	rows, next, err := part(ctx, q, newestEscalations, f.Page)
+	if err != nil {
+		return nil, "", failed("list escalations", err)
+	}
+	escalations := make([]casework.Escalation, len(rows))
+	for i, r := range rows {
+		if escalations[i], err = s.escalation(r); err != nil {
+			return nil, "", err
+		}
+	}
+	return escalations, next, nil
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/curbstop/curbstop/casework"
+)
+
+type eventRow struct {
+	CaseNumber string `gorm:"primaryKey"`
+	N          int64  `gorm:"primaryKey;autoIncrement:false"`
+	At         time.Time
+	Kind       casework.EventKind
+	Actor      string
+	Stage      casework.Stage
+	Task       string
+	NoteZH     string
+	NoteEN     string
+	Data       []byte
+}
+
+func (eventRow) TableName() string { return "events" }
+
+func dataContext(number string, n int64) string { return fmt.Sprintf("event/%s/%d", number, n) }
+
+func (s *Store) eventRow(e casework.Event) eventRow {
+	return eventRow{
+		CaseNumber: e.Case, N: e.N, At: e.At, Kind: e.Kind, Actor: e.Actor, Stage: e.Stage, Task: e.Task,
+		NoteZH: e.Note.ZH, NoteEN: e.Note.EN, Data: s.sealBytes(e.Data, dataContext(e.Case, e.N)),
+	}
+}
+
+var byNumber = order[eventRow, struct {
+	N int64 `json:"n"`
+}]{
+	by: "n",
+	place: func(r eventRow) (p struct {
+		N int64 `json:"n"`
+	}) {
+		p.N = r.N
+		return p
+	},
+	after: func(q query[eventRow], p struct {
+		N int64 `json:"n"`
+	}) query[eventRow] {
+		return q.Where("n > ?", p.N)
+	},
+}
+
+// Timeline lists the events of a case in their order. A case that does not
+// exist has none.
+func (s *Store) Timeline(ctx context.Context, number string, p casework.Page) ([]casework.Event, string, error) {
+	rows, next, err := part(ctx, gorm.G[eventRow](s.db).Where("case_number = ?", number), byNumber, p)
+	if err != nil {
+		return nil, "", failed("read a timeline", err)
+	}
+	events := make([]casework.Event, len(rows))
+	for i, r := range rows {
+		data, err := s.openBytes(r.Data, dataContext(r.CaseNumber, r.N))
+		if err != nil {
+			return nil, "", err
+		}
+		events[i] = casework.Event{
+			Case: r.CaseNumber, N: r.N, At: moment(&r.At), Kind: r.Kind, Actor: r.Actor, Stage: r.Stage, Task: r.Task,
+			Note: casework.Say(r.NoteZH, r.NoteEN), Data: data,
+		}
+	}
+	return events, next, nil
+}
+
+type touchpointRow struct {
+	CaseNumber string `gorm:"primaryKey"`
+	N          int    `gorm:"primaryKey;autoIncrement:false"`
+	Zero       casework.Zero
+	Cost       bool
+	NoteZH     string
+	NoteEN     string
+	At         time.Time
+	Actor      string
+}
+
+func (touchpointRow) TableName() string { return "touchpoints" }
+
+func touchpointRowOf(number string, n int, t casework.Touchpoint) touchpointRow {
+	return touchpointRow{
+		CaseNumber: number, N: n, Zero: t.Zero, Cost: t.Cost, NoteZH: t.Note.ZH, NoteEN: t.Note.EN, At: t.At, Actor: t.By,
+	}
+}
+
+// Touchpoints lists every contact with the customer of a case in their order.
+func (s *Store) Touchpoints(ctx context.Context, number string) ([]casework.Touchpoint, error) {
+	rows, err := gorm.G[touchpointRow](s.db).Where("case_number = ?", number).Order("n").Find(ctx)
+	if err != nil {
+		return nil, failed("read touchpoints", err)
+	}
+	touchpoints := make([]casework.Touchpoint, len(rows))
+	for i, r := range rows {
+		touchpoints[i] = casework.Touchpoint{
+			Zero: r.Zero, Cost: r.Cost, Note: casework.Say(r.NoteZH, r.NoteEN), At: moment(&r.At), By: r.Actor,
+		}
+	}
+	return touchpoints, nil
+}
+
+// documentRow is kept for reports by kind and time; readers of a case take its
+// documents from the snapshot, which also has their titles.
+type documentRow struct {
+	CaseNumber string `gorm:"primaryKey"`
+	ID         string `gorm:"primaryKey"`
+	Kind       casework.DocumentKind
+	MediaType  string
+	Size       int64
+	SHA256     string `gorm:"column:sha256"`
+	Key        string
+	Drafted    bool
+	At         time.Time
+	Actor      string
+}
+
+func (documentRow) TableName() string { return "documents" }
+
+func documentRowOf(number string, d casework.Document) documentRow {
+	return documentRow{
+		CaseNumber: number, ID: d.ID, Kind: d.Kind, MediaType: d.MediaType, Size: d.Size, SHA256: d.SHA256, Key: d.Key,
+		Drafted: d.Drafted, At: d.At, Actor: d.By,
+	}
+}

@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
+)
+
+type noticesRow struct {
+	Version    string `gorm:"primaryKey"`
+	ImportedAt time.Time
+	ImportedBy string
+}
+
+func (noticesRow) TableName() string { return "notices" }
+
+type noticeDayRow struct {
+	Version string    `gorm:"primaryKey"`
+	Date    time.Time `gorm:"primaryKey;type:date"`
+	Kind    calendar.Kind
+	Name    string
+	Notice  string
+}
+
+func (noticeDayRow) TableName() string { return "notice_days" }
+
+// Notices gives the version of the table that is in force, the one imported
+// last; the zero Notices, which know weekends only, while there is none.
+func (s *Store) Notices(ctx context.Context) (calendar.Notices, error) {
+	return newestNotices(ctx, s.db)
+}
+
+func newestNotices(ctx context.Context, db *gorm.DB) (calendar.Notices, error) {
+	newest, err := gorm.G[noticesRow](db).Order("n DESC").Limit(1).Find(ctx)
+	if err != nil || len(newest) == 0 {
+		return calendar.Notices{}, failed("read the notices", err)
+	}
+	return noticesOf(ctx, db, newest[0].Version)
+}
+
+func noticesOf(ctx context.Context, db *gorm.DB, version string) (calendar.Notices, error) {
+	rows, err := gorm.G[noticeDayRow](db).Where("version = ?", version).Order("date").Find(ctx)
+	if err != nil {
+		return calendar.Notices{}, failed("read the notices", err)
+	}
+	days := make([]calendar.Day, len(rows))
+	for i, r := range rows {
+		y, m, d := r.Date.Date() // a date comes as its midnight in UTC
+		days[i] = calendar.Day{Date: calendar.Date{Year: y, Month: m, Day: d}, Kind: r.Kind, Name: r.Name, Notice: r.Notice}
+	}
+	n, err := calendar.NewNotices(version, days)
+	return n, failed("read the notices", err)
+}
+
+// PutNotices adds a version of the whole table, which is in force from then
+// on. A version never changes: the same days again are no mistake and change
+// nothing, other days are refused.
+func (s *Store) PutNotices(ctx context.Context, version, by string, days []calendar.Day) error {
+	n, err := calendar.NewNotices(version, days)
+	if err != nil {
+		return casework.Refuse(casework.Invalid, "bad_notices", casework.Say(err.Error(), err.Error()))
+	}
+	return s.importing(ctx, func(tx *gorm.DB) error {
+		there, err := gorm.G[noticesRow](tx).Where("version = ?", version).Count(ctx, "*")
+		if err != nil {
+			return err
+		}
+		if there == 0 {
+			return s.addNotices(tx, n, by)
+		}
+		old, err := noticesOf(ctx, tx, version)
+		if err == nil && !slices.Equal(old.Days(), n.Days()) {
+			err = casework.Refuse(casework.Conflict, "notices_exist", casework.Sayf(
+				"节假日表版本 %s 已存在且内容不同，请换一个版本号", "version %s of the notices exists with other days; choose another version", version))
+		}
+		return err
+	})
+}
+
+// SeedNotices adds a version if there is none at all, so that a new
+// installation counts holidays from its first case.
+func (s *Store) SeedNotices(ctx context.Context, n calendar.Notices) error {
+	return s.importing(ctx, func(tx *gorm.DB) error {
+		there, err := gorm.G[noticesRow](tx).Count(ctx, "*")
+		if err != nil || there > 0 {
+			return err
+		}
+		return s.addNotices(tx, n, casework.System().ID)
+	})
+}
+
+// importing lets one import run at a time, while readers go on: versions are
+// numbered in the order in which they become visible, and two processes that
+// start together seed once.
+func (s *Store) importing(ctx context.Context, do func(tx *gorm.DB) error) error {
+	return failed("import notices", s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Exec("LOCK TABLE notices IN EXCLUSIVE MODE").Error; err != nil {
+			return err
+		}
+		return do(tx)
+	}))
+}
+
+func (s *Store) addNotices(tx *gorm.DB, n calendar.Notices, by string) error {
+	if err := tx.Create(&noticesRow{Version: n.Version(), ImportedAt: s.now(), ImportedBy: by}).Error; err != nil {
+		return err
+	}
+	var rows []noticeDayRow
+	for _, d := range n.Days() {
+		midnight := time.Date(d.Date.Year, d.Date.Month, d.Date.Day, 0, 0, 0, 0, time.UTC)
+		rows = append(rows, noticeDayRow{n.Version(), midnight, d.Kind, d.Name, d.Notice})
+	}
+	return tx.CreateInBatches(rows, 1000).Error
+}
