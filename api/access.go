@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -73,6 +74,14 @@ type call struct {
 	actor     casework.Actor
 	ifVersion int64  // from If-Match; 0 where there was none
 	updateID  string // from the Idempotency-Key, its own for each person and address
+	log       *slog.Logger
+}
+
+func (c *call) logger() *slog.Logger {
+	if c.log == nil {
+		return slog.Default()
+	}
+	return c.log
 }
 
 type callKey struct{}

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"slices"
 	"time"
 
@@ -228,7 +227,9 @@ func handle[I, O any](a *API, r route, handler func(context.Context, *I) (*O, er
 func (a *API) served(u casework.Utility) bool { return slices.Contains(a.utilities, u) }
 
 // link is an address of this API as an answer shows it.
-func (a *API) link(format string, args ...any) string { return a.publicURL + fmt.Sprintf(format, args...) }
+func (a *API) link(format string, args ...any) string {
+	return a.publicURL + fmt.Sprintf(format, args...)
+}
 
 // reply is a JSON answer without further headers.
 type reply[T any] struct{ Body T }
@@ -246,12 +247,10 @@ type page[T any] struct {
 	NextCursor string `json:"next_cursor,omitempty" doc:"下一页游标，没有即到底 cursor of the next page; absent at the end"`
 }
 
-// paging is the part of a list that a caller asks for.
-type paging struct {
+// Paging is the part of a list that a caller asks for; exported like [CaseAddress].
+type Paging struct {
 	Cursor string `query:"cursor" maxLength:"1000" doc:"上一页给出的游标 next_cursor of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"每页条数 entries a page"`
 }
 
-func (p paging) page() casework.Page { return casework.Page{Limit: p.Limit, Cursor: p.Cursor} }
-
-var _ = reflect.TypeFor[int]
+func (p Paging) page() casework.Page { return casework.Page{Limit: p.Limit, Cursor: p.Cursor} }

@@ -39,17 +39,13 @@ func open(t *testing.T, url string, ring *seal.Ring) *archive.Archive {
 	return a
 }
 
-// each runs a test against every kind of bucket that is built in.
-func each(t *testing.T, test func(t *testing.T, a *archive.Archive)) {
+// buckets opens an archive in every kind of bucket that is built in.
+func buckets(t *testing.T) map[string]*archive.Archive {
 	t.Helper()
-	t.Run("folder", func(t *testing.T) {
-		t.Parallel()
-		test(t, open(t, "file://"+filepath.Join(t.TempDir(), "not", "there", "yet"), ring(t)))
-	})
-	t.Run("memory", func(t *testing.T) {
-		t.Parallel()
-		test(t, open(t, "mem://", ring(t)))
-	})
+	return map[string]*archive.Archive{
+		"folder": open(t, "file://"+filepath.Join(t.TempDir(), "not", "there", "yet"), ring(t)),
+		"memory": open(t, "mem://", ring(t)),
+	}
 }
 
 func read(t *testing.T, a *archive.Archive, key string) string {
@@ -74,66 +70,78 @@ const key = "W20261123-00001/01K9-受理通知单.html"
 
 func TestPutAndOpen(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, a *archive.Archive) {
-		for name, content := range map[string]string{"text": "受理通知单", "empty": "", "long": strings.Repeat("a", 1<<20)} {
-			size, hash, err := a.Put(t.Context(), name, "text/html", strings.NewReader(content))
-			require.NoError(t, err)
-			sum := sha256.Sum256([]byte(content))
-			require.Equal(t, int64(len(content)), size)
-			require.Equal(t, hex.EncodeToString(sum[:]), hash)
-			require.Equal(t, content, read(t, a, name))
-		}
-	})
+	for name, a := range buckets(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for name, content := range map[string]string{"text": "受理通知单", "empty": "", "long": strings.Repeat("a", 1<<20)} {
+				size, hash, err := a.Put(t.Context(), name, "text/html", strings.NewReader(content))
+				require.NoError(t, err)
+				sum := sha256.Sum256([]byte(content))
+				require.Equal(t, int64(len(content)), size)
+				require.Equal(t, hex.EncodeToString(sum[:]), hash)
+				require.Equal(t, content, read(t, a, name))
+			}
+		})
+	}
 }
 
 func TestPutAgain(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, a *archive.Archive) {
-		size, hash, err := a.Put(t.Context(), key, "text/html", strings.NewReader("first"))
-		require.NoError(t, err)
+	for name, a := range buckets(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			size, hash, err := a.Put(t.Context(), key, "text/html", strings.NewReader("first"))
+			require.NoError(t, err)
 
-		again, hashAgain, err := a.Put(t.Context(), key, "text/html", strings.NewReader("first"))
-		require.NoError(t, err)
-		require.Equal(t, size, again)
-		require.Equal(t, hash, hashAgain)
+			again, hashAgain, err := a.Put(t.Context(), key, "text/html", strings.NewReader("first"))
+			require.NoError(t, err)
+			require.Equal(t, size, again)
+			require.Equal(t, hash, hashAgain)
 
-		_, _, err = a.Put(t.Context(), key, "text/html", strings.NewReader("other"))
-		requireFault(t, err, casework.Conflict, "document_exists")
-		require.Equal(t, "first", read(t, a, key))
-	})
+			_, _, err = a.Put(t.Context(), key, "text/html", strings.NewReader("other"))
+			requireFault(t, err, casework.Conflict, "document_exists")
+			require.Equal(t, "first", read(t, a, key))
+		})
+	}
 }
 
 func TestPutAtTheSameTimeKeepsOne(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, a *archive.Archive) {
-		var won sync.Map
-		var writers sync.WaitGroup
-		for _, content := range strings.Split("abcdefgh", "") {
-			writers.Go(func() {
-				if _, _, err := a.Put(t.Context(), key, "text/plain", strings.NewReader(content)); err == nil {
-					won.Store(content, true)
-				}
-			})
-		}
-		writers.Wait()
-		n := 0
-		won.Range(func(content, _ any) bool { n++; return assert.Equal(t, content, read(t, a, key)) })
-		require.Equal(t, 1, n)
-	})
+	for name, a := range buckets(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var won sync.Map
+			var writers sync.WaitGroup
+			for content := range strings.SplitSeq("abcdefgh", "") {
+				writers.Go(func() {
+					if _, _, err := a.Put(t.Context(), key, "text/plain", strings.NewReader(content)); err == nil {
+						won.Store(content, true)
+					}
+				})
+			}
+			writers.Wait()
+			n := 0
+			won.Range(func(content, _ any) bool { n++; return assert.Equal(t, content, read(t, a, key)) })
+			require.Equal(t, 1, n)
+		})
+	}
 }
 
 func TestPutRefusesWhatIsTooLarge(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, a *archive.Archive) {
-		_, _, err := a.Put(t.Context(), key, "application/pdf", bytes.NewReader(make([]byte, archive.MaxSize+1)))
-		requireFault(t, err, casework.TooLarge, "document_too_large")
-		_, err = a.Open(t.Context(), key)
-		requireFault(t, err, casework.NotFound, "document_not_found")
+	for name, a := range buckets(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := a.Put(t.Context(), key, "application/pdf", bytes.NewReader(make([]byte, archive.MaxSize+1)))
+			requireFault(t, err, casework.TooLarge, "document_too_large")
+			_, err = a.Open(t.Context(), key)
+			requireFault(t, err, casework.NotFound, "document_not_found")
 
-		size, _, err := a.Put(t.Context(), key, "application/pdf", bytes.NewReader(make([]byte, archive.MaxSize)))
-		require.NoError(t, err)
-		require.EqualValues(t, archive.MaxSize, size)
-	})
+			size, _, err := a.Put(t.Context(), key, "application/pdf", bytes.NewReader(make([]byte, archive.MaxSize)))
+			require.NoError(t, err)
+			require.EqualValues(t, archive.MaxSize, size)
+		})
+	}
 }
 
 func TestPutKeepsNothingOfWhatBrokeOff(t *testing.T) {
@@ -155,14 +163,17 @@ func TestPutKeepsNothingOfWhatBrokeOff(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, a *archive.Archive) {
-		_, _, err := a.Put(t.Context(), key, "text/html", strings.NewReader("x"))
-		require.NoError(t, err)
-		require.NoError(t, a.Delete(t.Context(), key))
-		require.NoError(t, a.Delete(t.Context(), key), "deleting again")
-		_, err = a.Open(t.Context(), key)
-		requireFault(t, err, casework.NotFound, "document_not_found")
-	})
+	for name, a := range buckets(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := a.Put(t.Context(), key, "text/html", strings.NewReader("x"))
+			require.NoError(t, err)
+			require.NoError(t, a.Delete(t.Context(), key))
+			require.NoError(t, a.Delete(t.Context(), key), "deleting again")
+			_, err = a.Open(t.Context(), key)
+			requireFault(t, err, casework.NotFound, "document_not_found")
+		})
+	}
 }
 
 func TestFolderHoldsOneSealedFileForADocument(t *testing.T) {

@@ -39,7 +39,7 @@ type By struct {
 // who does not cover the case's district.
 func (b By) check(k *Case) error {
 	if k.Status.Ended() {
-		return Refuse(Conflict, "case_ended", Sayf("案件%s，不能再操作", "the case is %[2]s; nothing can be done any more", k.Status.Name(), k.Status))
+		return Refuse(Conflict, "case_ended", Sayf("案件%[1]s，不能再操作", "the case is %[2]s; nothing can be done any more", k.Status.Name(), k.Status))
 	}
 	if b.IfVersion != 0 && b.IfVersion != k.Version {
 		return Refuse(Conflict, "stale_version", Sayf("案件已更新（当前版本 %d），请刷新后重试",
@@ -126,11 +126,14 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	if a.Kind != "" && a.Kind != t.Kind {
-		return Refuse(Conflict, "wrong_task_kind", Sayf("任务 %s 是“%s”（%s），不是 %s",
+		return Refuse(Conflict, "wrong_task_kind", Sayf("任务 %[1]s 是“%[2]s”（%[3]s），不是 %[4]s",
 			"task %[1]s is %[3]s, not %[4]s", t.ID, t.Title(), t.Kind, a.Kind))
 	}
 	spec, _ := SpecOf(t.Kind)
 	in := spec.input()
+	if len(bytes.TrimSpace(a.Input)) == 0 {
+		a.Input = json.RawMessage("{}")
+	}
 	if err := decode(a.Input, in); err != nil {
 		return err
 	}
@@ -161,9 +164,6 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 // decode reads a task's input strictly: a field that the kind does not know is
 // a mistake that the clerk should see.
 func decode(raw json.RawMessage, into any) error {
-	if len(bytes.TrimSpace(raw)) == 0 {
-		raw = json.RawMessage("{}")
-	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	err := d.Decode(into)
@@ -250,7 +250,7 @@ func (a ReleaseTask) Apply(k *Case, now time.Time) error {
 	}
 	t.Assignee, t.AssigneeName, t.AssignedAt = "", "", time.Time{}
 	k.changes.task(*t)
-	k.record(now, a.Actor, TaskReleased, t.ID, Sayf("%s：退回部门", "%[2]s: released", t.Title(), t.Kind), reasonData(a.Reason))
+	k.record(now, a.Actor, TaskReleased, t.ID, Sayf("%[1]s：退回部门", "%[2]s: released", t.Title(), t.Kind), reasonData(a.Reason))
 	return nil
 }
 
@@ -279,7 +279,9 @@ func (a AssignTask) Apply(k *Case, now time.Time) error {
 	if err := a.need(TaskforceOffice, TaskforceLead, Management); err != nil {
 		return err
 	}
-	if err := suits(k, t, a.To); err != nil {
+	var c Check
+	suits(&c, k, t, a.To)
+	if err := c.Err(); err != nil {
 		return err
 	}
 	k.give(t, a.Actor, a.To, TaskAssigned, a.Reason, now)
@@ -287,12 +289,10 @@ func (a AssignTask) Apply(k *Case, now time.Time) error {
 }
 
 // suits refuses a person who could not do the task.
-func suits(k *Case, t *Task, to Actor) error {
-	var c Check
+func suits(c *Check, k *Case, t *Task, to Actor) {
 	c.Require(to.Has(t.Role), "to", Sayf("%[1]s 不是%[2]s人员", "%[1]s does not hold the role %[3]s", to.ID, t.Role.Name(), t.Role))
 	c.Require(to.Covers(k.Request.Site.District), "to",
 		Sayf("%s 不负责%s", "%s does not cover %s", to.ID, k.Request.Site.District.Name()))
-	return c.Err()
 }
 
 // DelegateTask passes one's own task to a colleague.
@@ -314,7 +314,7 @@ func (a DelegateTask) Apply(k *Case, now time.Time) error {
 	}
 	var c Check
 	text(&c, "reason", a.Reason, true)
-	c.Nested("to", suits(k, t, a.To))
+	suits(&c, k, t, a.To)
 	if err := c.Err(); err != nil {
 		return err
 	}
@@ -359,10 +359,13 @@ func (k *Case) withdraw(reason string, by Actor, now time.Time) {
 	k.Status, k.WithdrawnAt, k.Withdrawal = Withdrawing, now, reason
 	k.record(now, by, WithdrawalRequested, "", Say("客户撤回申请", "withdrawn by the customer"), reasonData(reason))
 	k.cancelAll(now)
-	for i := range k.Pauses {
-		if k.Pauses[i].To.IsZero() {
-			k.Pauses[i].To = now
-		}
+	k.endPause(now)
+}
+
+// endPause ends the pause that lasts, if one does.
+func (k *Case) endPause(now time.Time) {
+	if p := k.pause(); p != nil {
+		p.To = now
 	}
 }
 
@@ -384,7 +387,7 @@ func (k *Case) cancelAll(now time.Time) {
 		}
 		t.State, t.DoneAt = TaskCancelled, now
 		k.changes.task(*t)
-		k.record(now, System(), TaskWasCancelled, t.ID, Sayf("取消任务：%s", "task cancelled: %[2]s", t.Title(), t.Kind), nil)
+		k.record(now, System(), TaskWasCancelled, t.ID, Sayf("取消任务：%[1]s", "task cancelled: %[2]s", t.Title(), t.Kind), nil)
 	}
 	for i := range k.Deadlines {
 		if k.Deadlines[i].Live() {
@@ -394,9 +397,11 @@ func (k *Case) cancelAll(now time.Time) {
 	k.dropEnded()
 }
 
-// End closes the case for good.
+// End closes the case for good, and with it a pause during which the work went
+// on to its end.
 func (k *Case) End(s Status, now time.Time) {
 	k.Status, k.EndedAt = s, now
+	k.endPause(now)
 	kind, note := CaseClosed, Say("办结归档", "closed")
 	if s == Withdrawn {
 		kind, note = CaseWithdrawn, Say("撤回完成", "withdrawn")
@@ -566,7 +571,7 @@ func (a AttachDocument) Apply(k *Case, now time.Time) error {
 func (k *Case) attach(d Document, by Actor, now time.Time) {
 	k.Documents = append(k.Documents, d)
 	k.changes.Documents = append(k.changes.Documents, d)
-	k.record(now, by, DocumentAttached, "", Sayf("归档材料：%s", "document attached: %[2]s", d.Kind.Name(), d.Kind),
+	k.record(now, by, DocumentAttached, "", Sayf("归档材料：%[1]s", "document attached: %[2]s", d.Kind.Name(), d.Kind),
 		map[string]string{"document": d.ID, "kind": string(d.Kind)})
 }
 
@@ -731,7 +736,7 @@ func (a AcknowledgeEscalation) Apply(k *Case, now time.Time) error {
 		}
 		e.AcknowledgedAt, e.AcknowledgedBy, e.Note = now, a.Actor.ID, a.Note
 		k.changes.Escalations = append(k.changes.Escalations, *e)
-		k.record(now, a.Actor, Acknowledged, "", Sayf("签收升级：%s", "escalation acknowledged: %[2]s", e.Rung.Name(), e.ID), reasonData(a.Note))
+		k.record(now, a.Actor, Acknowledged, "", Sayf("签收升级：%[1]s", "escalation acknowledged: %[2]s", e.Rung.Name(), e.ID), reasonData(a.Note))
 		return nil
 	}
 	return Refuse(Conflict, "escalation_not_open", Say("没有这条待签收的升级，或已签收", "no such escalation waits to be acknowledged"))

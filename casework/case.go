@@ -72,6 +72,7 @@ type Facts struct {
 	AcceptanceConfirmed time.Time       `json:"acceptance_confirmed,omitzero"` // by the customer
 	EntryAt             time.Time       `json:"entry_at,omitzero"`
 
+	MetersFailed  int                   `json:"meters_failed,omitempty"` // meters that failed their acceptance
 	MeterAccepted *MeterAcceptanceInput `json:"meter_accepted,omitempty"`
 	Account       *AccountInput         `json:"account,omitempty"`
 	Reading       *ReadingInput         `json:"reading,omitempty"`
@@ -202,16 +203,25 @@ func NewCase(number string, r Request, terms Terms, by Actor, now time.Time) *Ca
 	return k
 }
 
-// NewUpgrade opens the case of a network upgrade that a connection needs.
+// NewUpgrade gives the case of a network upgrade that a connection needs. Its
+// own workflow opens it with [Case.BeginUpgrade]: an event recorded here would
+// not travel there.
 func NewUpgrade(number string, parent *Case, now time.Time) *Case {
 	r := parent.Request
 	r.Contact = Contact{} // the upgrade's crews have no business with the customer's phone
-	k := &Case{
+	return &Case{
 		Number: number, Kind: UpgradeCase, Parent: parent.Number, Terms: parent.Terms, Request: r,
 		Lane: parent.Lane, ReceivedAt: now, ReceivedBy: System().ID, Status: Open, Stage: Upgrade,
 	}
-	k.record(now, System(), Received, "", Sayf("因 %s 启动管网改造", "network upgrade for %s", parent.Number), nil)
-	return k
+}
+
+// BeginUpgrade opens an upgrade's case with its first event; one that is open
+// already stays as it is.
+func (k *Case) BeginUpgrade(now time.Time) {
+	if k.Version > 0 {
+		return
+	}
+	k.record(now, System(), Received, "", Sayf("因 %s 启动管网改造", "network upgrade for %s", k.Parent), nil)
 }
 
 // touchIntake records how the request came in: a customer who applied alone
@@ -311,7 +321,7 @@ func (k *Case) Need(kind TaskKind, qualifier string, round int, anchor, now time
 	}
 	k.Tasks = append(k.Tasks, t)
 	k.changes.task(t)
-	k.record(now, System(), TaskOpened, t.ID, Sayf("开出任务：%s", "task opened: %[2]s", t.Title(), t.Kind), nil)
+	k.record(now, System(), TaskOpened, t.ID, Sayf("开出任务：%[1]s", "task opened: %[2]s", t.Title(), t.Kind), nil)
 	k.startDeadline(t.ID, spec.Limit, anchor)
 }
 
@@ -510,11 +520,16 @@ func (k *Case) fire(d *Deadline, r *RungMark, now time.Time) {
 
 // Recalculate marks every live deadline for being worked out anew, because the
 // calendar changed.
-func (k *Case) Recalculate() {
+func (k *Case) Recalculate(now time.Time) {
+	live := 0
 	for i := range k.Deadlines {
 		if k.Deadlines[i].Live() {
 			k.Deadlines[i].Stale = true
+			live++
 		}
+	}
+	if live > 0 {
+		k.record(now, System(), DeadlinesMoved, "", Sayf("日历变更，重新计算 %d 项时限", "the calendar changed; %d deadlines worked out anew", live), nil)
 	}
 }
 
@@ -540,13 +555,14 @@ func (k *Case) EarliestDue() time.Time {
 	return next
 }
 
-// Enter moves the case to a stage and says so once.
+// Enter moves the case to a stage and says so once. A stage that was passed is
+// not entered again: who goes through the stages may name each of them.
 func (k *Case) Enter(s Stage, now time.Time) {
-	if k.Stage == s && k.Version > 1 {
+	if k.Version > 1 && slices.Index(Stages(), s) <= slices.Index(Stages(), k.Stage) {
 		return
 	}
 	k.Stage = s
-	k.record(now, System(), StageEntered, "", Sayf("进入阶段：%s", "stage entered: %[2]s", s.Name(), s), nil)
+	k.record(now, System(), StageEntered, "", Sayf("进入阶段：%[1]s", "stage entered: %[2]s", s.Name(), s), nil)
 }
 
 // touch records a contact with the customer.

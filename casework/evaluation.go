@@ -105,6 +105,8 @@ func (in *RectificationInput) apply(k *Case, t *Task, _ Actor, now time.Time) st
 	e := &k.Evaluated
 	e.Rectify = slices.DeleteFunc(e.Rectify, func(d Department) bool { return string(d) == t.Qualifier })
 	e.Rectified = now
+	// Who was called before it was put right is asked about it again.
+	e.Last = Dissatisfied
 	return done
 }
 

@@ -654,6 +654,7 @@ func (in *MeterAcceptanceInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {
 func (in *MeterAcceptanceInput) apply(k *Case, _ *Task, _ Actor, _ time.Time) string {
 	if !in.Passed {
 		k.Meter = nil // a meter that fails is replaced and accepted again
+		k.MetersFailed++
 		return "failed"
 	}
 	k.MeterAccepted = in

@@ -1,6 +1,10 @@
 package casework
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // Role is what a person or system may do (section "who" of the process). A
 // staff member may hold several.
@@ -128,3 +132,27 @@ type Staff struct {
 func (s Staff) Actor() Actor {
 	return Actor{ID: s.ID, Name: s.Name, Department: s.Department, Roles: s.Roles, Districts: s.Districts}
 }
+
+// Validate judges a row of the staff table and names every field that is wrong.
+// Platforms and auditors belong to no department.
+func (s Staff) Validate() error {
+	var c Check
+	// Names that stand for something else in records are nobody's number.
+	c.Require(staffID.MatchString(s.ID) && s.ID != System().ID && s.ID != AsCustomer().ID, "id",
+		Say("工号应为 2 至 64 位字母、数字或 . _ @ -", "a staff number has 2 to 64 letters, digits or . _ @ -"))
+	c.Require(strings.TrimSpace(s.Name) != "" && len([]rune(s.Name)) <= maxName, "name", Say("请填写姓名", "the name is missing"))
+	outside := slices.Equal(s.Roles, []Role{Platform}) || slices.Equal(s.Roles, []Role{Auditor})
+	c.Require(s.Department.Valid() || outside && s.Department == "", "department", Sayf("部门应为：%s", "department must be one of: %s", joinAny(Departments())))
+	c.Require(len(s.Roles) > 0, "roles", Say("请至少指定一个角色", "name at least one role"))
+	for _, r := range s.Roles {
+		c.Require(r.Valid() && r != Customer, "roles", Sayf("角色应为：%s", "role must be one of: %s", joinAny(Roles())))
+	}
+	for _, d := range s.Districts {
+		if d != AllDistricts {
+			c.Nested("districts", d.Check())
+		}
+	}
+	return c.Err()
+}
+
+var staffID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{1,63}$`)

@@ -133,6 +133,23 @@ var (
 	AttrLevel      = temporal.NewSearchAttributeKeyInt64("CurbstopLevel")
 )
 
+// SearchAttributeKeys lists the search attributes that a namespace must know.
+func SearchAttributeKeys() []temporal.SearchAttributeKey {
+	return []temporal.SearchAttributeKey{
+		AttrUtility, AttrLane, AttrStage, AttrStatus, AttrDistrict, AttrChannel, AttrDepartment, AttrDue, AttrLevel,
+	}
+}
+
+// SearchAttributes are those that a case's workflow starts with.
+func SearchAttributes(r casework.Request, lane casework.Lane) temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(
+		AttrUtility.ValueSet(string(r.Utility)),
+		AttrLane.ValueSet(string(lane)),
+		AttrDistrict.ValueSet(string(r.Site.District)),
+		AttrChannel.ValueSet(string(r.Channel)),
+	)
+}
+
 // Refusal turns a fault into the error that a workflow answers an update
 // with. It is benign: a refused action is no failure of the case.
 func Refusal(err error) error {

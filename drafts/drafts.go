@@ -14,6 +14,7 @@ import (
 	"html/template"
 	"time"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 )
 
@@ -69,6 +70,9 @@ type view struct {
 	Now    time.Time
 	Events []casework.Event
 
+	Limit calendar.Budget   // of the case's lane
+	Clock casework.Deadline // of the lane, while it runs
+
 	Contacted     casework.ContactInput
 	Assessment    casework.AssessmentInput
 	Upgrade       casework.UpgradeFact
@@ -84,7 +88,6 @@ type view struct {
 	MeterAccepted casework.MeterAcceptanceInput
 	Account       casework.AccountInput
 	Reading       casework.ReadingInput
-	Lane          casework.Deadline // of the lane, while it runs
 	UpgradeDesign casework.UpgradeDesignInput
 	UpgradeBuild  casework.UpgradeBuildInput
 	Commission    casework.UpgradeCommissionInput
@@ -95,10 +98,11 @@ func fill(t *template.Template, k *casework.Case, events []casework.Event, now t
 	survey := known(k.Survey)
 	v := view{
 		Case: k, Now: now, Events: events,
+		Limit: k.Terms.Limits[casework.LaneLimit(k.Lane)], Clock: known(lane),
 		Contacted: known(k.Contacted), Assessment: known(k.Assessment), Upgrade: known(k.Upgrade), Briefed: known(k.Briefed),
 		Appointment: known(k.Appointment), Survey: survey, NotYet: known(survey.NotYet), Design: known(survey.Design),
 		Materials: known(k.Materials), SiteEntry: known(k.SiteEntry), Meter: known(k.Meter), Supply: known(k.Supply),
-		MeterAccepted: known(k.MeterAccepted), Account: known(k.Account), Reading: known(k.Reading), Lane: known(lane),
+		MeterAccepted: known(k.MeterAccepted), Account: known(k.Account), Reading: known(k.Reading),
 		UpgradeDesign: known(k.UpgradeWork.Design), UpgradeBuild: known(k.UpgradeWork.Build), Commission: known(k.UpgradeWork.Commission),
 	}
 	var b bytes.Buffer

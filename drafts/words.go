@@ -115,7 +115,7 @@ func spell(d time.Duration) string {
 	}{{time.Hour, "小时"}, {time.Minute, "分钟"}, {time.Second, "秒"}} {
 		if n := d / unit.length; n > 0 {
 			fmt.Fprintf(&b, "%d%s", n, unit.name)
-			d -= n * unit.length
+			d %= unit.length
 		}
 	}
 	return b.String()
@@ -187,39 +187,57 @@ var terms = map[string]string{
 	"monthly": "每月", "bimonthly": "每两月",
 }
 
-// detail is one field of what an event recorded.
-type detail struct{ Name, Value string }
-
-// details takes an event's data apart into its fields, in their order. Data
-// that is no object is one field without a name: nothing recorded is left out.
-func details(data json.RawMessage) []detail {
+// details writes an event's data, or what a platform sent, as fields in their
+// order: 施工许可 of {"project":{"name":"施工许可"}} as project.name：施工许可. What is
+// not JSON is written as it stands, so that nothing recorded is left out.
+func details(data json.RawMessage) string {
 	if len(data) == 0 {
-		return nil
+		return ""
 	}
-	var out []detail
-	d := json.NewDecoder(bytes.NewReader(data))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return []detail{{Value: plain(data)}}
+	if !json.Valid(data) {
+		return string(data)
 	}
-	for d.More() {
-		name, err := d.Token()
-		var value json.RawMessage
-		if err == nil {
-			err = d.Decode(&value)
+	return strings.Join(fields(nil, "", data), "；")
+}
+
+// fields appends the fields of a JSON value below a name. A decoder's tokens
+// keep their order, which a map would lose.
+func fields(out []string, name string, value json.RawMessage) []string {
+	d := json.NewDecoder(bytes.NewReader(value))
+	open, _ := d.Token()
+	if open != json.Delim('{') && open != json.Delim('[') {
+		if name != "" {
+			name += "："
 		}
-		if err != nil {
-			return []detail{{Value: plain(data)}}
+		return append(out, name+scalar(value))
+	}
+	for i := 1; d.More(); i++ {
+		below := strconv.Itoa(i)
+		if open == json.Delim('{') {
+			key, _ := d.Token()
+			below = fmt.Sprint(key)
 		}
-		out = append(out, detail{fmt.Sprint(name), plain(value)})
+		if name != "" {
+			below = name + "." + below
+		}
+		var inner json.RawMessage
+		if d.Decode(&inner) != nil {
+			return out // unreachable: the whole was valid
+		}
+		out = fields(out, below, inner)
 	}
 	return out
 }
 
-// plain writes a JSON string as its text and anything else as it stands.
-func plain(value json.RawMessage) string {
+// scalar writes a moment as the clock in Shanghai shows it, any other JSON
+// string as its text, and the rest as it stands.
+func scalar(value json.RawMessage) string {
 	var text string
-	if json.Unmarshal(value, &text) == nil {
-		return text
+	if json.Unmarshal(value, &text) != nil {
+		return string(value)
 	}
-	return string(value)
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return casework.Clock(at)
+	}
+	return text
 }

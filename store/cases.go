@@ -123,7 +123,8 @@ var newestCases = order[caseLine, casePlace]{
 //
 // Text finds any part of the number, the applicant's name and the address,
 // whatever the letter case; a natural person's name can't be found, because it
-// is stored masked. A text that is a mobile number finds its cases as well.
+// is stored masked. A text that is a mobile number finds the cases of which it
+// is the contact's, and only by the whole number.
 func (s *Store) Cases(ctx context.Context, f casework.CaseFilter) ([]casework.CaseLine, string, error) {
 	now := s.now()
 	q := gorm.G[caseLine](s.db).Scopes()
@@ -135,7 +136,7 @@ func (s *Store) Cases(ctx context.Context, f casework.CaseFilter) ([]casework.Ca
 	q = anyOf(q, "district", f.Districts)
 	q = equal(q, "department", f.Department)
 	if f.Assignee != "" {
-		q = q.Where("EXISTS (SELECT FROM tasks WHERE case_number = number AND state = 'open' AND assignee = ?)", f.Assignee)
+		q = q.Where("EXISTS (SELECT FROM tasks WHERE case_number = cases.number AND state = 'open' AND assignee = ?)", f.Assignee)
 	}
 	if f.Overdue {
 		q = q.Where("due_at < ?", now)
@@ -167,9 +168,8 @@ func (s *Store) Cases(ctx context.Context, f casework.CaseFilter) ([]casework.Ca
 var likeLiterally = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 func (s *Store) withText(q query[caseLine], text string) query[caseLine] {
-	like := "%" + likeLiterally.Replace(strings.ToLower(text)) + "%"
 	if phone := casework.NormalisePhone(text); casework.CheckPhone(phone) == nil {
-		return q.Where("(search LIKE ? OR phone_index = ?)", like, s.ring.Index(phone))
+		return q.Where("phone_index <> '' AND phone_index = ?", s.ring.Index(phone))
 	}
-	return q.Where("search LIKE ?", like)
+	return q.Where("search LIKE ?", "%"+likeLiterally.Replace(strings.ToLower(text))+"%")
 }

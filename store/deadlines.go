@@ -10,8 +10,8 @@ import (
 )
 
 type deadlineRow struct {
-	CaseNumber       string             `gorm:"primaryKey"`
-	ID               string             `gorm:"primaryKey"`
+	CaseNumber       string `gorm:"primaryKey"`
+	ID               string `gorm:"primaryKey"`
 	LimitName        casework.LimitName
 	Anchor           time.Time
 	DueAt            *time.Time

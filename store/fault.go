@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,13 +22,13 @@ import (
 // error also is an Unavailable fault, so that callers retry and clients are
 // told to. Messages name constraints, never values: they end up in logs.
 func failed(doing string, err error) error {
-	var fault *casework.Fault
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &fault):
+	}
+	if _, ok := errors.AsType[*casework.Fault](err); ok {
 		return err
-	case unreachable(err):
+	}
+	if unreachable(err) {
 		return fmt.Errorf("store: %s: %w: %w", doing, casework.Refuse(casework.Unavailable, "store_unavailable",
 			casework.Say("数据库暂不可用，请稍后重试", "the database is not available; try again later")), err)
 	}
@@ -35,28 +36,29 @@ func failed(doing string, err error) error {
 }
 
 func unreachable(err error) bool {
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return again[refused.Code] || strings.HasPrefix(refused.Code, "08")
 	}
-	// A deadline that passed while waiting for a connection counts: it is a
-	// net.Error too.
-	var network net.Error
-	var connect *pgconn.ConnectError
-	return errors.As(err, &network) || errors.As(err, &connect) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, context.DeadlineExceeded)
+	_, network := errors.AsType[net.Error](err)
+	_, connect := errors.AsType[*pgconn.ConnectError](err)
+	return network || connect || slices.ContainsFunc(brokenConnection, func(broken error) bool { return errors.Is(err, broken) })
+}
+
+// brokenConnection lists what a connection that ends says, and a deadline
+// that passed while waiting for one.
+var brokenConnection = []error{
+	io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, driver.ErrBadConn, sql.ErrConnDone, context.DeadlineExceeded,
 }
 
 // again are the codes with which PostgreSQL, beside class 08 (connection),
 // says that the same statement may succeed later.
 var again = map[string]bool{
-	"40001": true, // serialization_failure
-	"40P01": true, // deadlock_detected
-	"53300": true, // too_many_connections
-	"57P01": true, // admin_shutdown
-	"57P02": true, // crash_shutdown
-	"57P03": true, // cannot_connect_now
+	"40001": true, // the transaction met a concurrent one
+	"40P01": true, // deadlock
+	"53300": true, // too many connections
+	"57P01": true, // the server shuts down
+	"57P02": true, // the server crashed
+	"57P03": true, // the server starts
 }
 
 // found turns "no such row" into a fault and wraps everything else.

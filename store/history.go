@@ -34,27 +34,21 @@ func (s *Store) eventRow(e casework.Event) eventRow {
 	}
 }
 
-var byNumber = order[eventRow, struct {
+// eventPlace is where an event stands in the timeline.
+type eventPlace struct {
 	N int64 `json:"n"`
-}]{
-	by: "n",
-	place: func(r eventRow) (p struct {
-		N int64 `json:"n"`
-	}) {
-		p.N = r.N
-		return p
-	},
-	after: func(q query[eventRow], p struct {
-		N int64 `json:"n"`
-	}) query[eventRow] {
-		return q.Where("n > ?", p.N)
-	},
+}
+
+var eventsByNumber = order[eventRow, eventPlace]{
+	by:    "n",
+	place: func(r eventRow) eventPlace { return eventPlace{r.N} },
+	after: func(q query[eventRow], p eventPlace) query[eventRow] { return q.Where("n > ?", p.N) },
 }
 
 // Timeline lists the events of a case in their order. A case that does not
 // exist has none.
 func (s *Store) Timeline(ctx context.Context, number string, p casework.Page) ([]casework.Event, string, error) {
-	rows, next, err := part(ctx, gorm.G[eventRow](s.db).Where("case_number = ?", number), byNumber, p)
+	rows, next, err := part(ctx, gorm.G[eventRow](s.db).Where("case_number = ?", number), eventsByNumber, p)
 	if err != nil {
 		return nil, "", failed("read a timeline", err)
 	}

@@ -31,7 +31,7 @@ func (s *Store) Save(ctx context.Context, k *casework.Case, c casework.Changes) 
 	if err != nil {
 		return err
 	}
-	return failed("save", s.db.WithContext(ctx).Transaction(rows.write))
+	return failed("save", s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return rows.write(ctx, tx) }))
 }
 
 // caseRows are the rows of one Save, sealed before the transaction begins so
@@ -111,7 +111,7 @@ func deadlineOf(t casework.Task, k *casework.Case, c casework.Changes) *casework
 // write is the transaction of a Save. The case's own row comes first: its lock
 // puts Saves of one case into a row, and its version alone decides which of
 // them may change anything.
-func (r caseRows) write(tx *gorm.DB) error {
+func (r caseRows) write(ctx context.Context, tx *gorm.DB) error {
 	written, err := insert(tx, []caseRow{r.snapshot}, clause.OnConflict{
 		Columns:   []clause.Column{{Name: "number"}},
 		UpdateAll: true,
@@ -120,20 +120,24 @@ func (r caseRows) write(tx *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	if err := appendEvents(tx, r.events); err != nil {
-		return err
-	}
-	if written == 0 {
-		return nil // overtaken
+	if err := appendEvents(ctx, tx, r.events); err != nil || written == 0 {
+		return err // nil if the Save was overtaken
 	}
 	replace := clause.OnConflict{UpdateAll: true}
 	keep := clause.OnConflict{DoNothing: true}
-	_, tasks := insert(tx, r.tasks, replace)
-	_, deadlines := insert(tx, r.deadlines, replace)
-	_, escalations := insert(tx, r.escalations, replace)
-	_, touchpoints := insert(tx, r.touchpoints, keep)
-	_, documents := insert(tx, r.documents, keep)
-	return errors.Join(tasks, deadlines, escalations, touchpoints, documents)
+	if _, err = insert(tx, r.tasks, replace); err == nil {
+		_, err = insert(tx, r.deadlines, replace)
+	}
+	if err == nil {
+		_, err = insert(tx, r.escalations, replace)
+	}
+	if err == nil {
+		_, err = insert(tx, r.touchpoints, keep)
+	}
+	if err == nil {
+		_, err = insert(tx, r.documents, keep)
+	}
+	return err
 }
 
 // insert writes rows in one statement and tells how many were written.
@@ -147,7 +151,7 @@ func insert[R any](tx *gorm.DB, rows []R, on clause.OnConflict) (int64, error) {
 
 // appendEvents adds events to the history. Those that are there already must
 // be the same ones.
-func appendEvents(tx *gorm.DB, events []eventRow) error {
+func appendEvents(ctx context.Context, tx *gorm.DB, events []eventRow) error {
 	added, err := insert(tx, events, clause.OnConflict{DoNothing: true})
 	if err != nil || added == int64(len(events)) {
 		return err
@@ -156,7 +160,7 @@ func appendEvents(tx *gorm.DB, events []eventRow) error {
 	for i, e := range events {
 		numbers[i] = e.N
 	}
-	recorded, err := gorm.G[eventRow](tx).Where("case_number = ? AND n IN ?", events[0].CaseNumber, numbers).Order("n").Find(tx.Statement.Context)
+	recorded, err := gorm.G[eventRow](tx).Where("case_number = ? AND n IN ?", events[0].CaseNumber, numbers).Order("n").Find(ctx)
 	if err != nil {
 		return err
 	}

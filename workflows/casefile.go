@@ -204,6 +204,10 @@ func (f *casefile) run(ctx workflow.Context) error {
 	if err := f.change(ctx, func(time.Time) {}); err != nil {
 		return err
 	}
+	workflow.GoNamed(ctx, "drafts", func(ctx workflow.Context) {
+		for f.drafts(ctx) == nil {
+		}
+	})
 	for {
 		if f.state.Status.Ended() || f.full(ctx) {
 			if err := f.leave(ctx); err != nil {
@@ -213,9 +217,6 @@ func (f *casefile) run(ctx workflow.Context) error {
 			if f.state.Status.Ended() || f.full(ctx) {
 				return nil
 			}
-		}
-		if err := f.drafts(ctx); err != nil {
-			return err
 		}
 		if err := f.sleep(ctx); err != nil {
 			return err
@@ -243,8 +244,7 @@ func (f *casefile) leave(ctx workflow.Context) error {
 func (f *casefile) sleep(ctx workflow.Context) error {
 	version, wake := f.state.Version, f.state.NextWake()
 	changed := func() bool {
-		return f.state.Version != version || !f.state.NextWake().Equal(wake) || f.state.Status.Ended() ||
-			len(f.state.Drafts) > 0 || f.full(ctx)
+		return f.state.Version != version || !f.state.NextWake().Equal(wake) || f.state.Status.Ended() || f.full(ctx)
 	}
 	if wake.IsZero() {
 		return workflow.Await(ctx, changed)
@@ -258,14 +258,20 @@ func (f *casefile) sleep(ctx workflow.Context) error {
 }
 
 // drafts has the documents written that the system owes, once the facts that
-// they show are committed.
+// they show are committed. It goes on beside the case's clock: an archive that
+// is down holds up no rung.
 func (f *casefile) drafts(ctx workflow.Context) error {
-	if len(f.state.Drafts) == 0 {
-		return nil
+	if err := workflow.Await(ctx, func() bool { return len(f.state.Drafts) > 0 }); err != nil {
+		return err
+	}
+	// Who has the lock sees what was committed last.
+	if err := f.lock.Lock(ctx); err != nil {
+		return err
 	}
 	var documents *activities.Documents
 	var written []casework.Document
 	in := activities.DraftInput{Number: f.state.Number, Version: f.state.Version, Kinds: f.state.Drafts, At: workflow.Now(ctx)}
+	f.lock.Unlock()
 	if err := workflow.ExecuteActivity(remote(ctx, "起草材料"), documents.DraftDocuments, in).Get(ctx, &written); err != nil {
 		return err
 	}

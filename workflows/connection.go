@@ -29,6 +29,9 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
 	}
+	if err := workflow.Await(ctx, func() bool { return w.upgradeTended || !w.upgradeUnwanted() }); err != nil {
+		return contract.Done{}, err
+	}
 	if !w.state.Status.Ended() {
 		return contract.Done{}, workflow.NewContinueAsNewError(ctx, contract.ConnectionWorkflow, contract.CaseInput{Number: w.state.Number, State: w.state})
 	}
@@ -36,7 +39,10 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 }
 
 // connection is a case with the six stages of section 3 of the process.
-type connection struct{ casefile }
+type connection struct {
+	casefile
+	upgradeTended bool // the upgrade has ended, or knows of the withdrawal
+}
 
 // listen takes what comes from beside: the end of the upgrade that the case
 // waits for, and a new calendar; and it starts the upgrade when one is needed.
@@ -45,7 +51,8 @@ func (w *connection) listen(ctx workflow.Context) {
 	workflow.GoNamed(ctx, "upgrade-finished", func(ctx workflow.Context) {
 		finished := workflow.GetSignalChannel(ctx, contract.UpgradeFinished)
 		for finished.Receive(ctx, nil) {
-			if err := w.change(ctx, w.state.FinishUpgrade); err != nil {
+			// The state is looked up once the lock is held: decisions replace it.
+			if err := w.change(ctx, func(now time.Time) { w.state.FinishUpgrade(now) }); err != nil {
 				return
 			}
 		}
@@ -59,7 +66,7 @@ func listenForCalendar(ctx workflow.Context, f *casefile) {
 	workflow.GoNamed(ctx, "calendar-changed", func(ctx workflow.Context) {
 		changed := workflow.GetSignalChannel(ctx, contract.CalendarChanged)
 		for changed.Receive(ctx, nil) {
-			if err := f.change(ctx, func(time.Time) { f.state.Recalculate() }); err != nil {
+			if err := f.change(ctx, func(now time.Time) { f.state.Recalculate(now) }); err != nil {
 				return
 			}
 		}
@@ -71,6 +78,7 @@ func listenForCalendar(ctx workflow.Context, f *casefile) {
 // continue-as-new of this case, so it is abandoned to itself and reports its
 // end by a signal.
 func (w *connection) tendUpgrade(ctx workflow.Context) {
+	defer func() { w.upgradeTended = true }()
 	if err := workflow.Await(ctx, func() bool { return w.state.Upgrade != nil }); err != nil {
 		return
 	}
@@ -83,7 +91,7 @@ func (w *connection) tendUpgrade(ctx workflow.Context) {
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		StaticSummary:         "管网改造 " + number,
-		TypedSearchAttributes: SearchAttributes(w.state.Request, w.state.Lane),
+		TypedSearchAttributes: contract.SearchAttributes(w.state.Request, w.state.Lane),
 	})
 	child := workflow.ExecuteChildWorkflow(ctx, contract.NetworkUpgradeWorkflow,
 		contract.CaseInput{Number: number, State: casework.NewUpgrade(number, w.state, workflow.Now(ctx))})
@@ -92,10 +100,10 @@ func (w *connection) tendUpgrade(ctx workflow.Context) {
 		workflow.GetLogger(ctx).Error("The network upgrade could not be started.", "upgrade", number, "error", err)
 		return
 	}
-	if err := workflow.Await(ctx, func() bool { return w.state.Status == casework.Withdrawing || !w.state.Upgrade.Pending() }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return w.upgradeUnwanted() || !w.state.Upgrade.Pending() }); err != nil {
 		return
 	}
-	if w.state.Status == casework.Withdrawing && w.state.Upgrade.Pending() {
+	if w.upgradeUnwanted() {
 		err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(number), "", contract.CancelUpgrade, nil).Get(ctx, nil)
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("The network upgrade could not be told of the withdrawal.", "upgrade", number, "error", err)
@@ -103,14 +111,10 @@ func (w *connection) tendUpgrade(ctx workflow.Context) {
 	}
 }
 
-// SearchAttributes are those that a case's workflow starts with.
-func SearchAttributes(r casework.Request, lane casework.Lane) temporal.SearchAttributes {
-	return temporal.NewSearchAttributes(
-		contract.AttrUtility.ValueSet(string(r.Utility)),
-		contract.AttrLane.ValueSet(string(lane)),
-		contract.AttrDistrict.ValueSet(string(r.Site.District)),
-		contract.AttrChannel.ValueSet(string(r.Channel)),
-	)
+// upgradeUnwanted tells whether the customer withdrew while the upgrade is
+// still being built. A case with nothing to undo has ended by then.
+func (w *connection) upgradeUnwanted() bool {
+	return !w.state.WithdrawnAt.IsZero() && w.state.Upgrade.Pending()
 }
 
 // stages goes through the six stages as far as the facts allow.
@@ -252,9 +256,14 @@ func (w *connection) acceptance(now time.Time) bool {
 	ready := k.MeterAccepted != nil && k.Account != nil && k.Reading != nil
 	switch {
 	case k.Meter == nil:
-		k.Need(casework.InstallMeter, "", 2, now, now)
+		k.Need(casework.InstallMeter, "", k.MetersFailed+1, now, now)
 	case k.MeterAccepted == nil:
-		k.Need(casework.AcceptMeter, "", 1, since, now)
+		// A meter that was replaced is accepted anew, from its own installation.
+		anchor := since
+		if k.Meter.InstalledAt.After(anchor) {
+			anchor = k.Meter.InstalledAt
+		}
+		k.Need(casework.AcceptMeter, "", 1, anchor, now)
 	}
 	switch {
 	case k.Account == nil:
@@ -306,7 +315,8 @@ func (w *connection) undo(now time.Time) {
 	}
 	for i := range k.Permits {
 		p := &k.Permits[i]
-		if !p.FiledAt.IsZero() && p.WithdrawnAt.IsZero() {
+		refused := !p.DecidedAt.IsZero() && !p.Granted
+		if !p.FiledAt.IsZero() && p.WithdrawnAt.IsZero() && !refused {
 			k.Need(casework.WithdrawPermit, string(p.Kind), 1, k.WithdrawnAt, now)
 			undone = false
 		}
@@ -314,4 +324,11 @@ func (w *connection) undo(now time.Time) {
 	if undone {
 		k.End(casework.Withdrawn, now)
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -14,6 +14,7 @@ import (
 // its end to the connection that asked for it.
 func NetworkUpgradeWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.Done, error) {
 	w := &networkUpgrade{casefile{state: in.State}}
+	w.state.BeginUpgrade(workflow.Now(ctx))
 	w.advance = w.stages
 	if err := w.setup(ctx); err != nil {
 		return contract.Done{}, err
@@ -22,7 +23,8 @@ func NetworkUpgradeWorkflow(ctx workflow.Context, in contract.CaseInput) (contra
 	workflow.GoNamed(ctx, "cancel", func(ctx workflow.Context) {
 		cancel := workflow.GetSignalChannel(ctx, contract.CancelUpgrade)
 		for cancel.Receive(ctx, nil) {
-			if err := w.change(ctx, w.state.Cancel); err != nil {
+			// The state is looked up once the lock is held: decisions replace it.
+			if err := w.change(ctx, func(now time.Time) { w.state.Cancel(now) }); err != nil {
 				return
 			}
 		}

@@ -45,6 +45,9 @@ CREATE TABLE cases (
     state           bytea       NOT NULL  -- the whole case as sealed JSON
 );
 
+-- Sealed bytes don't compress: PostgreSQL shall not try at each save.
+ALTER TABLE cases ALTER COLUMN state SET STORAGE EXTERNAL;
+
 -- Every list of cases is read newest first; this serves those without a filter
 -- and those whose filter few cases fail.
 CREATE INDEX cases_by_received ON cases (received_at DESC, number DESC);
@@ -57,8 +60,8 @@ CREATE INDEX cases_by_due ON cases (due_at) WHERE due_at IS NOT NULL;
 -- A caller is found by the whole phone number.
 CREATE INDEX cases_by_phone ON cases (phone_index) WHERE phone_index <> '';
 -- There is deliberately no trigram index on search: people look for two Chinese
--- characters more often than for three, and two make no trigram. A scan reads
--- the column at some ten million characters a second and more.
+-- characters more often than for three, and two make no trigram. The column is
+-- scanned, within what the other filters leave.
 
 CREATE TABLE events (
     case_number text        NOT NULL REFERENCES cases (number),
@@ -114,9 +117,11 @@ CREATE TABLE tasks (
 CREATE UNIQUE INDEX tasks_one_live ON tasks (case_number, kind, qualifier) WHERE state = 'open';
 -- The page of a case shows all its tasks, ended ones too.
 CREATE INDEX tasks_by_case ON tasks (case_number);
--- The two work lists, in the order in which they are shown: "mine" and "my department's".
+-- The work lists, in the order in which they are shown: mine, my department's,
+-- and, for those who dispatch, everybody's.
 CREATE INDEX tasks_open_by_assignee ON tasks (assignee, due_at, opened_at, id) WHERE state = 'open';
 CREATE INDEX tasks_open_by_department ON tasks (department, due_at, opened_at, id) WHERE state = 'open';
+CREATE INDEX tasks_open_by_due ON tasks (due_at, opened_at, id) WHERE state = 'open';
 
 -- A task as lists show it. What it shows of the case is joined rather than
 -- copied: an amended address must not leave old ones behind.

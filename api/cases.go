@@ -1,0 +1,406 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/contract"
+)
+
+func (a *API) registerCases() {
+	read := forRoles(caseReaders...)
+	handle(a, route{
+		id: "list-cases", method: http.MethodGet, path: "/v1/cases", tag: "cases", access: read,
+		summary: casework.Say("案件列表（限本人服务区域）", "cases, of one's own districts"),
+	}, a.listCases)
+	handle(a, route{
+		id: "get-case", method: http.MethodGet, path: "/v1/cases/{number}", tag: "cases", access: read,
+		summary: casework.Say("案件详情；联系人已脱敏", "a case in full; the contact is masked"),
+	}, a.getCase)
+	handle(a, route{
+		id: "get-contact", method: http.MethodGet, path: "/v1/cases/{number}/contact", tag: "cases",
+		access:  forRoles(casework.Taskforce, casework.TaskforceOffice, casework.Engineering, casework.ServiceHall, casework.Hotline),
+		summary: casework.Say("联系人与电话（每次查看留痕）", "the contact, unmasked; each look is audited"),
+	}, a.getContact)
+	handle(a, route{
+		id: "case-timeline", method: http.MethodGet, path: "/v1/cases/{number}/timeline", tag: "cases", access: read,
+		summary: casework.Say("办理过程", "what happened to a case"),
+	}, a.timeline)
+	handle(a, route{
+		id: "case-touchpoints", method: http.MethodGet, path: "/v1/cases/{number}/touchpoints", tag: "cases", access: read,
+		summary: casework.Say("与客户的接触及七零得分", "contacts with the customer, and the seven zeros"),
+	}, a.touchpoints)
+	handle(a, route{
+		id: "case-deadlines", method: http.MethodGet, path: "/v1/cases/{number}/deadlines", tag: "cases", access: read,
+		summary: casework.Say("全部时限，含已完成的", "all deadlines, those that ended too"),
+	}, a.deadlines)
+
+	handle(a, route{
+		id: "amend-case", method: http.MethodPatch, path: "/v1/cases/{number}", tag: "cases", versioned: true,
+		access:  forRoles(casework.Taskforce, casework.TaskforceOffice, casework.ServiceHall, casework.Hotline),
+		summary: casework.Say("更正申请内容；未填的项不变", "correct the request; what is left out stays"),
+	}, a.amend)
+	handle(a, route{
+		id: "withdraw-case", method: http.MethodPost, path: "/v1/cases/{number}/withdraw", tag: "cases", versioned: true,
+		access:  forRoles(casework.Taskforce, casework.TaskforceOffice, casework.ServiceHall, casework.Hotline),
+		summary: casework.Say("按客户意愿撤回（通水前）", "withdraw at the customer's wish, before supply-on"),
+	}, a.withdraw)
+	pausers := forRoles(casework.Taskforce, casework.TaskforceOffice, casework.TaskforceLead)
+	handle(a, route{
+		id: "pause-case", method: http.MethodPost, path: "/v1/cases/{number}/pause", tag: "cases", versioned: true,
+		access: pausers, summary: casework.Say("暂停计时，须有原因、佐证和计划结束时间", "stop the clock, with reason, evidence and planned end"),
+	}, a.pause)
+	handle(a, route{
+		id: "resume-case", method: http.MethodPost, path: "/v1/cases/{number}/resume", tag: "cases", versioned: true,
+		access: pausers, summary: casework.Say("恢复计时", "let the clock go on"),
+	}, a.resume)
+	handle(a, route{
+		id: "propose-charge", method: http.MethodPost, path: "/v1/cases/{number}/charges", tag: "cases", versioned: true,
+		access:  forRoles(casework.Taskforce, casework.Engineering, casework.ServiceHall),
+		summary: casework.Say("登记收费；计量装置及红线外收费一律拒绝", "record a charge; none for the meter or outside the property line"),
+	}, a.charge)
+}
+
+// CaseAddress is the part of an address that names a case. It is exported, like
+// [TaskAddress] and [Paging], only because huma looks for parameters in
+// embedded types that are.
+type CaseAddress struct {
+	Number string `path:"number" maxLength:"64" doc:"案件编号 case number"`
+}
+
+type caseQuery struct {
+	Kind       casework.CaseKind   `query:"kind"`
+	Status     casework.Status     `query:"status"`
+	Stage      casework.Stage      `query:"stage"`
+	Lane       casework.Lane       `query:"lane"`
+	Channel    casework.Channel    `query:"channel"`
+	District   []string            `query:"district" maxItems:"20" doc:"区县代码，逗号分隔 district codes, separated by commas"`
+	Department casework.Department `query:"department" doc:"当前办理部门 department in charge"`
+	Assignee   string              `query:"assignee" maxLength:"64" doc:"承办人工号 who holds one of its open tasks"`
+	Overdue    bool                `query:"overdue" doc:"已超时 a live deadline has passed"`
+	Level      int                 `query:"level" minimum:"0" maximum:"3" doc:"升级级别不低于 escalation level at least"`
+	Text       string              `query:"text" maxLength:"100" doc:"编号、单位或地址的一部分，或完整手机号 part of number, applicant or address; or a whole phone number"`
+	From       string              `query:"received_from" format:"date" doc:"收件日期自 received on or after"`
+	To         string              `query:"received_to" format:"date" doc:"收件日期至（含） received on or before"`
+	Paging
+}
+
+// filter puts a query in the words of casework. Dates are whole days.
+func (q caseQuery) filter(actor casework.Actor) (casework.CaseFilter, error) {
+	districts, err := within(actor, districtsOf(q.District))
+	if err != nil {
+		return casework.CaseFilter{}, err
+	}
+	f := casework.CaseFilter{
+		Kind: q.Kind, Status: q.Status, Stage: q.Stage, Lane: q.Lane, Channel: q.Channel, Districts: districts,
+		Department: q.Department, Assignee: q.Assignee, Overdue: q.Overdue, Level: q.Level, Text: q.Text, Page: q.page(),
+	}
+	// huma has judged the form of both dates.
+	if d, err := calendar.ParseDate(q.From); err == nil {
+		f.From = d.At(0)
+	}
+	if d, err := calendar.ParseDate(q.To); err == nil {
+		f.To = d.AddDays(1).At(0)
+	}
+	if !f.From.IsZero() && !f.To.IsZero() && !f.From.Before(f.To) {
+		var c casework.Check
+		c.Field("received_to", casework.Say("结束日期早于开始日期", "ends before it begins"))
+		return f, c.Err()
+	}
+	return f, nil
+}
+
+func districtsOf(codes []string) []casework.District {
+	var ds []casework.District
+	for _, code := range codes {
+		ds = append(ds, casework.District(code))
+	}
+	return ds
+}
+
+func (a *API) listCases(ctx context.Context, in *caseQuery) (*reply[page[casework.CaseLine]], error) {
+	f, err := in.filter(actorOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	lines, next, err := a.store.Cases(ctx, f)
+	return answer(page[casework.CaseLine]{lines, next}, err)
+}
+
+// readable gives a case that the caller may see.
+func (a *API) readable(ctx context.Context, number string) (*casework.Case, error) {
+	k, err := a.store.Case(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	return k, covers(actorOf(ctx), k.Request.Site.District)
+}
+
+// caseView is a case as staff see it.
+type caseView struct {
+	Number     string            `json:"number"`
+	Version    int64             `json:"version" doc:"版本号，用于 If-Match for If-Match"`
+	Kind       casework.CaseKind `json:"kind"`
+	Parent     string            `json:"parent,omitempty" doc:"所属报装案件 the connection that an upgrade serves"`
+	Lane       casework.Lane     `json:"lane"`
+	Status     casework.Status   `json:"status"`
+	StatusName string            `json:"status_name"`
+	Stage      casework.Stage    `json:"stage"`
+	StageName  string            `json:"stage_name"`
+	District   string            `json:"district_name"`
+	ReceivedAt time.Time         `json:"received_at"`
+	ReceivedBy string            `json:"received_by"`
+	EndedAt    time.Time         `json:"ended_at,omitzero"`
+	Level      int               `json:"level"`
+	Policy     string            `json:"policy_version"`
+
+	Request     casework.Request        `json:"request" doc:"联系人已脱敏 the contact is masked"`
+	Facts       casework.Facts          `json:"facts"`
+	Tasks       []taskView              `json:"tasks" doc:"待办任务 open tasks"`
+	Deadlines   []deadlineView          `json:"deadlines" doc:"计时中的时限 live deadlines"`
+	Escalations []escalationView        `json:"escalations" doc:"待签收的升级 not acknowledged yet"`
+	Pauses      []casework.Pause        `json:"pauses"`
+	Score       casework.Score          `json:"score" doc:"七零得分 seven zeros"`
+	Contacts    int                     `json:"contacts" doc:"与客户接触次数 contacts with the customer"`
+	Documents   []documentView          `json:"documents"`
+	Missing     []casework.DocumentKind `json:"missing_documents" doc:"通水资料尚缺 documents that are missing yet"`
+	Charges     []casework.Charge       `json:"charges"`
+	WithdrawnAt time.Time               `json:"withdrawn_at,omitzero"`
+	Withdrawal  string                  `json:"withdrawal,omitempty"`
+}
+
+// deadlineView adds to a deadline what is derived from the clock.
+type deadlineView struct {
+	casework.Deadline
+	Overdue bool `json:"overdue"`
+	// MinutesLeft is negative once the deadline has passed and absent where it
+	// is met or dropped.
+	MinutesLeft *int64 `json:"minutes_left,omitempty" doc:"剩余分钟：计时中为自然时间，暂停时为工作时间 minutes left: of the wall clock while it runs, of working time while it stands"`
+}
+
+func viewDeadline(d casework.Deadline, now time.Time) deadlineView {
+	v := deadlineView{Deadline: d, Overdue: d.Overdue(now)}
+	if !d.Live() {
+		return v
+	}
+	left := int64(d.Due.Remaining / time.Minute)
+	if !d.Due.Stopped {
+		left = int64(d.Due.At.Sub(now) / time.Minute)
+	}
+	v.MinutesLeft = &left
+	return v
+}
+
+func (a *API) viewCase(k *casework.Case) caseView {
+	now := a.now()
+	v := caseView{
+		Number: k.Number, Version: k.Version, Kind: k.Kind, Parent: k.Parent, Lane: k.Lane,
+		Status: k.Status, StatusName: k.Status.Name(), Stage: k.Stage, StageName: k.Stage.Name(),
+		District: k.Request.Site.District.Name(), ReceivedAt: k.ReceivedAt, ReceivedBy: k.ReceivedBy, EndedAt: k.EndedAt,
+		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Facts: k.Facts,
+		Pauses: k.Pauses, Score: k.Score(), Contacts: k.Contacts, Missing: k.MissingDocuments(), Charges: k.Charges,
+		WithdrawnAt: k.WithdrawnAt, Withdrawal: k.Withdrawal,
+	}
+	for i := range k.Tasks {
+		v.Tasks = append(v.Tasks, viewTaskOf(k, &k.Tasks[i], now))
+	}
+	for _, d := range k.Deadlines {
+		v.Deadlines = append(v.Deadlines, viewDeadline(d, now))
+	}
+	for _, e := range k.Escalations {
+		v.Escalations = append(v.Escalations, a.viewEscalation(e))
+	}
+	for _, d := range k.Documents {
+		v.Documents = append(v.Documents, a.viewDocument(k.Number, d))
+	}
+	return v
+}
+
+type caseReply struct {
+	ETag string `header:"ETag"`
+	Body caseView
+}
+
+func (a *API) getCase(ctx context.Context, in *CaseAddress) (*caseReply, error) {
+	k, err := a.readable(ctx, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	return &caseReply{ETag: etag(k.Version), Body: a.viewCase(k)}, nil
+}
+
+type contactView struct {
+	Applicant casework.Applicant         `json:"applicant"`
+	Contact   casework.Contact           `json:"contact"`
+	Extra     map[string]json.RawMessage `json:"extra,omitempty" doc:"来件中未识别的内容 what the sender wrote beyond our fields"`
+}
+
+func (a *API) getContact(ctx context.Context, in *CaseAddress) (*reply[contactView], error) {
+	k, err := a.readable(ctx, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.audit(ctx, "contact_unmasked", k.Number, nil); err != nil {
+		return nil, err
+	}
+	return answer(contactView{k.Request.Applicant, k.Request.Contact, k.Request.Extra}, nil)
+}
+
+type numberedPage struct {
+	CaseAddress
+	Paging
+}
+
+func (a *API) timeline(ctx context.Context, in *numberedPage) (*reply[page[casework.Event]], error) {
+	if _, err := a.readable(ctx, in.Number); err != nil {
+		return nil, err
+	}
+	events, next, err := a.store.Timeline(ctx, in.Number, in.page())
+	if err != nil {
+		return nil, err
+	}
+	shown := make([]casework.Event, len(events))
+	for i, e := range events {
+		shown[i] = maskEvent(e)
+	}
+	return answer(page[casework.Event]{shown, next}, nil)
+}
+
+// maskEvent hides the people of a request that was amended; the other events'
+// details are what staff entered themselves.
+func maskEvent(e casework.Event) casework.Event {
+	if e.Kind != casework.Amended {
+		return e
+	}
+	var data struct {
+		Reason string           `json:"reason"`
+		Before casework.Request `json:"before"`
+	}
+	err := json.Unmarshal(e.Data, &data)
+	data.Before = maskRequest(data.Before)
+	masked, again := json.Marshal(data)
+	if err != nil || again != nil {
+		e.Data = nil // what can't be masked is not shown
+		return e
+	}
+	e.Data = masked
+	return e
+}
+
+type touchpointsView struct {
+	Score casework.Score        `json:"score"`
+	Items []casework.Touchpoint `json:"items"`
+}
+
+func (a *API) touchpoints(ctx context.Context, in *CaseAddress) (*reply[touchpointsView], error) {
+	k, err := a.readable(ctx, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	items, err := a.store.Touchpoints(ctx, in.Number)
+	return answer(touchpointsView{k.Score(), items}, err)
+}
+
+func (a *API) deadlines(ctx context.Context, in *CaseAddress) (*reply[page[deadlineView]], error) {
+	if _, err := a.readable(ctx, in.Number); err != nil {
+		return nil, err
+	}
+	all, err := a.store.Deadlines(ctx, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]deadlineView, len(all))
+	for i, d := range all {
+		views[i] = viewDeadline(d, a.now())
+	}
+	return answer(page[deadlineView]{Items: views}, nil)
+}
+
+// doneReply says what an action made of the case.
+type doneReply struct {
+	ETag string `header:"ETag"`
+	Body contract.Done
+}
+
+// do hands an action to the case's workflow. The caller's key makes it happen
+// once, however often it is sent.
+func (a *API) do(ctx context.Context, number string, act casework.Action) (*doneReply, error) {
+	done, err := a.desk.Do(ctx, number, act, callOf(ctx).updateID)
+	if err != nil {
+		return nil, err
+	}
+	return &doneReply{ETag: etag(done.Version), Body: done}, nil
+}
+
+type amendInput struct {
+	CaseAddress
+	Body struct {
+		Applicant *casework.Applicant `json:"applicant,omitempty"`
+		Contact   *casework.Contact   `json:"contact,omitempty"`
+		Address   *string             `json:"address,omitempty" doc:"用能地址 address"`
+		Demand    *casework.Demand    `json:"demand,omitempty"`
+		Remark    *string             `json:"remark,omitempty" doc:"备注 remark"`
+		Reason    string              `json:"reason" doc:"更正原因 why"`
+	}
+}
+
+func (a *API) amend(ctx context.Context, in *amendInput) (*doneReply, error) {
+	b := in.Body
+	return a.do(ctx, in.Number, casework.AmendRequest{
+		By: by(ctx), Applicant: b.Applicant, Contact: b.Contact, Address: b.Address, Demand: b.Demand, Remark: b.Remark, Reason: b.Reason,
+	})
+}
+
+type reasonInput struct {
+	CaseAddress
+	Body struct {
+		Reason string `json:"reason" doc:"原因 why"`
+	}
+}
+
+func (a *API) withdraw(ctx context.Context, in *reasonInput) (*doneReply, error) {
+	return a.do(ctx, in.Number, casework.Withdraw{By: by(ctx), Reason: in.Body.Reason})
+}
+
+type pauseInput struct {
+	CaseAddress
+	Body struct {
+		Reason     casework.PauseReason `json:"reason" doc:"暂停原因：customer_not_ready、external_approval、force_majeure，以政策为准 one that the policy allows"`
+		Evidence   string               `json:"evidence" doc:"佐证：材料编号或说明 evidence: a document's ID, or words"`
+		PlannedEnd time.Time            `json:"planned_end" doc:"计划结束时间 planned end"`
+	}
+}
+
+func (a *API) pause(ctx context.Context, in *pauseInput) (*doneReply, error) {
+	b := in.Body
+	return a.do(ctx, in.Number, casework.PauseCase{By: by(ctx), Reason: b.Reason, Evidence: b.Evidence, PlannedEnd: b.PlannedEnd})
+}
+
+type resumeInput struct {
+	CaseAddress
+	Body struct {
+		Note string `json:"note,omitempty" doc:"说明 note"`
+	}
+}
+
+func (a *API) resume(ctx context.Context, in *resumeInput) (*doneReply, error) {
+	return a.do(ctx, in.Number, casework.ResumeCase{By: by(ctx), Note: in.Body.Note})
+}
+
+type chargeInput struct {
+	CaseAddress
+	Body struct {
+		Kind   casework.ChargeKind `json:"kind" doc:"inside_property_line 红线内工程；customer_request 延伸服务"`
+		Amount int64               `json:"amount" doc:"金额（分） in fen"`
+		Note   string              `json:"note" doc:"收费内容和依据 what is charged and by which document"`
+	}
+}
+
+func (a *API) charge(ctx context.Context, in *chargeInput) (*doneReply, error) {
+	b := in.Body
+	return a.do(ctx, in.Number, casework.ProposeCharge{By: by(ctx), Charge: casework.Charge{Kind: b.Kind, Amount: b.Amount, Note: b.Note}})
+}

@@ -1,0 +1,237 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/curbstop/curbstop/casework"
+)
+
+func (a *API) registerCustomers() {
+	handle(a, route{
+		id: "progress", method: http.MethodGet, path: "/v1/public/progress", tag: "customers", access: forStrangers,
+		summary: casework.Say("凭案件编号和查询码查看进度", "the progress of a case, by its number and code"),
+	}, a.progress)
+	handle(a, route{
+		id: "confirm-design", method: http.MethodPost, path: "/v1/public/cases/{number}/confirm-design", tag: "customers", access: forStrangers,
+		summary: casework.Say("确认设计方案", "confirm the design"),
+	}, func(ctx context.Context, in *coded) (*doneReply, error) {
+		return a.asCustomer(ctx, in.Number, in.Body.Code, casework.ConfirmDesign{By: by(ctx)})
+	})
+	handle(a, route{
+		id: "confirm-acceptance", method: http.MethodPost, path: "/v1/public/cases/{number}/confirm-acceptance", tag: "customers", access: forStrangers,
+		summary: casework.Say("确认验收", "confirm the finished work"),
+	}, func(ctx context.Context, in *coded) (*doneReply, error) {
+		return a.asCustomer(ctx, in.Number, in.Body.Code, casework.ConfirmAcceptance{By: by(ctx)})
+	})
+	handle(a, route{
+		id: "rate", method: http.MethodPost, path: "/v1/public/cases/{number}/rate", tag: "customers", access: forStrangers,
+		summary: casework.Say("评价（好差评，通水后任何时候）", "rate, at any time after supply-on"),
+	}, func(ctx context.Context, in *rating) (*doneReply, error) {
+		return a.asCustomer(ctx, in.Number, in.Body.Code, casework.Rate{By: by(ctx), Level: in.Body.Level, Comment: in.Body.Comment})
+	})
+	handle(a, route{
+		id: "withdraw-own", method: http.MethodPost, path: "/v1/public/cases/{number}/withdraw", tag: "customers", access: forStrangers,
+		summary: casework.Say("撤回申请（通水前）", "withdraw, before supply-on"),
+	}, func(ctx context.Context, in *ownWithdrawal) (*doneReply, error) {
+		return a.asCustomer(ctx, in.Number, in.Body.Code, casework.Withdraw{By: by(ctx), Reason: in.Body.Reason})
+	})
+}
+
+type coded struct {
+	CaseAddress
+	Body struct {
+		Code string `json:"code" required:"true" maxLength:"40" doc:"查询码 code"`
+	}
+}
+
+type rating struct {
+	CaseAddress
+	Body struct {
+		Code    string `json:"code" required:"true" maxLength:"40" doc:"查询码 code"`
+		Level   int    `json:"level" doc:"1 非常不满意 至 5 非常满意 1 very dissatisfied to 5 very satisfied"`
+		Comment string `json:"comment,omitempty" doc:"意见；不满意时必填 comment; required when dissatisfied"`
+	}
+}
+
+type ownWithdrawal struct {
+	CaseAddress
+	Body struct {
+		Code   string `json:"code" required:"true" maxLength:"40" doc:"查询码 code"`
+		Reason string `json:"reason" doc:"原因 why"`
+	}
+}
+
+// strangersCase is the answer to a wrong code and to an unknown number alike:
+// else numbers could be found out by trying.
+func strangersCase() error {
+	return casework.Refuse(casework.NotFound, "number_or_code",
+		casework.Say("案件编号或查询码不正确", "wrong case number or code"))
+}
+
+// ownCase gives the case that a number and code belong to. The code is judged
+// first and needs no case, so that a guess learns nothing from the time it
+// takes.
+func (a *API) ownCase(ctx context.Context, number, code string) (*casework.Case, error) {
+	if !a.ring.CheckCode(number, code) {
+		return nil, strangersCase()
+	}
+	k, err := a.store.Case(ctx, number)
+	switch {
+	case err != nil && casework.AsFault(err).Kind == casework.NotFound:
+		return nil, strangersCase()
+	case err != nil:
+		return nil, err
+	case k.Kind != casework.ConnectionCase:
+		return nil, strangersCase()
+	}
+	return k, nil
+}
+
+func (a *API) asCustomer(ctx context.Context, number, code string, act casework.Action) (*doneReply, error) {
+	if _, err := a.ownCase(ctx, number, code); err != nil {
+		return nil, err
+	}
+	return a.do(ctx, number, act)
+}
+
+type progressQuery struct {
+	Number string `query:"number" required:"true" maxLength:"64" doc:"案件编号 case number"`
+	Code   string `query:"code" required:"true" maxLength:"40" doc:"查询码 code"`
+}
+
+// progressView is what a customer sees. It holds no personal data: whoever
+// has the code may have it from an envelope in a bin.
+type progressView struct {
+	Number     string           `json:"number"`
+	Utility    casework.Utility `json:"utility"`
+	Status     casework.Status  `json:"status"`
+	StatusName string           `json:"status_name"`
+	Stages     []stageView      `json:"stages"`
+	NextStep   casework.Text    `json:"next_step" doc:"下一步 what comes next"`
+	Actions    []string         `json:"actions" doc:"您现在可以做的 what you can do now: confirm-design, confirm-acceptance, rate, withdraw"`
+	PromisedBy time.Time        `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
+	ReceivedAt time.Time        `json:"received_at"`
+	SuppliedAt time.Time        `json:"supplied_at,omitzero"`
+	Call       callView         `json:"call" doc:"联系谁 who to call"`
+}
+
+type stageView struct {
+	Stage     casework.Stage `json:"stage"`
+	Name      string         `json:"name"`
+	State     string         `json:"state" enum:"done,current,ahead,not_needed"`
+	EnteredAt time.Time      `json:"entered_at,omitzero"`
+}
+
+type callView struct {
+	Department string `json:"department"`
+	Phone      string `json:"phone"`
+}
+
+func (a *API) progress(ctx context.Context, in *progressQuery) (*reply[progressView], error) {
+	k, err := a.ownCase(ctx, in.Number, in.Code)
+	if err != nil {
+		return nil, err
+	}
+	entered, err := a.stagesEntered(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	step, actions := nextStep(k)
+	v := progressView{
+		Number: k.Number, Utility: k.Request.Utility, Status: k.Status, StatusName: k.Status.Name(),
+		Stages: viewStages(k, entered), NextStep: step, Actions: actions, ReceivedAt: k.ReceivedAt,
+		Call: callView{Department: k.InCharge().Name(), Phone: a.hotline},
+	}
+	if d, ok := k.Deadline(casework.LaneDeadline); ok && !d.Due.Stopped {
+		v.PromisedBy = d.Due.At
+	}
+	if k.Supply != nil {
+		v.SuppliedAt = k.Supply.SuppliedAt
+	}
+	return answer(v, nil)
+}
+
+// stagesEntered says when the case last came to each stage, as its timeline
+// tells.
+func (a *API) stagesEntered(ctx context.Context, k *casework.Case) (map[casework.Stage]time.Time, error) {
+	entered := map[casework.Stage]time.Time{casework.PreService: k.ReceivedAt}
+	for p := (casework.Page{Limit: 200}); ; {
+		events, next, err := a.store.Timeline(ctx, k.Number, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range events {
+			if e.Kind == casework.StageEntered {
+				entered[e.Stage] = e.At
+			}
+		}
+		if next == "" {
+			return entered, nil
+		}
+		p.Cursor = next
+	}
+}
+
+func viewStages(k *casework.Case, entered map[casework.Stage]time.Time) []stageView {
+	stages := casework.Stages()
+	current := slices.Index(stages, k.Stage)
+	views := make([]stageView, len(stages))
+	for i, s := range stages {
+		v := stageView{Stage: s, Name: s.Name(), EnteredAt: entered[s], State: "ahead"}
+		switch {
+		case i > current:
+			v.EnteredAt = time.Time{} // an earlier round's: the case has gone back since
+		case i < current && v.EnteredAt.IsZero():
+			v.State = "not_needed"
+		case i < current, k.Status == casework.Closed:
+			v.State = "done"
+		default:
+			v.State = "current"
+		}
+		views[i] = v
+	}
+	return views
+}
+
+// nextStep says in a customer's words what comes next, and what they can do
+// themselves. Mostly that is nothing: the seven zeros.
+func nextStep(k *casework.Case) (casework.Text, []string) {
+	var actions []string
+	if k.Supply == nil && (k.Status == casework.Open || k.Status == casework.Paused) {
+		actions = append(actions, "withdraw")
+	}
+	if k.Supply != nil && !k.Status.Ended() || k.Status == casework.Closed {
+		actions = append(actions, "rate")
+	}
+	switch {
+	case k.Status == casework.Closed:
+		return casework.Say("已办结。如有意见，欢迎随时评价", "Finished. You can rate the service at any time"), actions
+	case k.Status == casework.Withdrawn, k.Status == casework.Withdrawing:
+		return casework.Say("申请已撤回。如需重新办理，请再次联系我们", "Withdrawn. Contact us when you want to go on"), actions
+	case k.Survey != nil && k.Survey.Design != nil && k.DesignConfirmedAt.IsZero():
+		return casework.Say("请您确认设计方案", "Please confirm the design"), append(actions, "confirm-design")
+	case k.Supply != nil && k.AcceptanceConfirmed.IsZero():
+		return casework.Say("已通水，请您确认验收", "Supply is on; please confirm the finished work"), append(actions, "confirm-acceptance")
+	case k.Status == casework.Paused:
+		return casework.Say("目前暂停计时，条件具备后我们会主动联系您", "The clock stands for now; we shall contact you"), actions
+	case k.Upgrade.Pending():
+		return casework.Say("周边管网正在改造，完工后继续，无需您办理手续", "The mains nearby are being upgraded; you need do nothing"), actions
+	case k.NextFollow.Valid() && !k.NextFollow.IsZero() && k.Survey == nil, k.Survey != nil && !k.Survey.Connectable:
+		return casework.Sayf("暂不具备接入条件，我们将于 %[1]s 前后再次跟进", "Not connectable yet; we follow up about %[1]s", k.NextFollow), actions
+	}
+	names := map[casework.Stage]casework.Text{
+		casework.PreService:   casework.Say("工作人员将与您联系，了解用水需求和建设周期", "We shall contact you about your demand and building schedule"),
+		casework.JointSurvey:  casework.Say("工作人员将与您约定时间上门踏勘，现场代办申请", "We shall agree a date for the survey and apply for you on site"),
+		casework.Permits:      casework.Say("我们正在为您代办市政审批", "We are obtaining the municipal permits for you"),
+		casework.Construction: casework.Say("正在施工接入、装表通水", "The connection is being built"),
+		casework.Acceptance:   casework.Say("正在验收水表、立户投抄", "The meter is being accepted and your account opened"),
+		casework.Evaluation:   casework.Say("热线中心将电话回访，听取您的意见", "The hotline will call you and ask for your opinion"),
+	}
+	text := names[k.Stage]
+	text.ZH += "，无需您办理手续"
+	text.EN += "; you need do nothing"
+	return text, actions
+}

@@ -1,0 +1,176 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/contract"
+)
+
+// updateTimeout is how long a person waits for a decision. One that takes
+// longer is not lost: the same Idempotency-Key asks for its answer again.
+const updateTimeout = 20 * time.Second
+
+// DeskStore is what the desk needs to know of the records.
+type DeskStore interface {
+	Case(ctx context.Context, number string) (*casework.Case, error)
+	Receipt(ctx context.Context, number string) (casework.Receipt, error)
+	Unstarted(ctx context.Context, before time.Time, limit int) ([]casework.Receipt, error)
+	MarkStarted(ctx context.Context, number string) error
+}
+
+// TemporalDesk hands actions to the cases' workflows on a Temporal cluster.
+type TemporalDesk struct {
+	Client client.Client
+	Store  DeskStore
+	Terms  func() casework.Terms // of the policy in force, for cases that start now
+	Now    func() time.Time
+}
+
+var _ Desk = (*TemporalDesk)(nil)
+
+// Do sends an action as an update whose ID is the key, so that a repeated call
+// gets the first one's answer. Its errors are faults: the workflow's refusal,
+// NotFound, Conflict where the case has ended, or Unavailable.
+func (d *TemporalDesk) Do(ctx context.Context, number string, a casework.Action, key string) (contract.Done, error) {
+	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
+	defer cancel()
+	options := client.UpdateWorkflowOptions{
+		UpdateID: key, WorkflowID: contract.WorkflowID(number), UpdateName: contract.UpdateName(a),
+		Args: []any{a}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	}
+	handle, err := d.Client.UpdateWorkflow(ctx, options)
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return d.withoutWorkflow(ctx, number, a, options)
+	}
+	return outcome(ctx, handle, err)
+}
+
+func outcome(ctx context.Context, handle client.WorkflowUpdateHandle, err error) (contract.Done, error) {
+	var done contract.Done
+	if err == nil {
+		err = handle.Get(ctx, &done)
+	}
+	if err == nil {
+		return done, nil
+	}
+	return contract.Done{}, asFault(err)
+}
+
+// asFault finds the refusal in an error, or tells an overloaded or slow cluster
+// from a mistake of ours.
+func asFault(err error) error {
+	if f, ok := contract.FaultOf(err); ok {
+		return f
+	}
+	var (
+		slow        *client.WorkflowUpdateServiceTimeoutOrCanceledError
+		busy        *serviceerror.ResourceExhausted
+		unavailable *serviceerror.Unavailable
+		late        *serviceerror.DeadlineExceeded
+	)
+	if errors.As(err, &slow) || errors.As(err, &busy) || errors.As(err, &unavailable) || errors.As(err, &late) ||
+		errors.Is(err, context.DeadlineExceeded) {
+		return casework.Refuse(casework.Unavailable, "try_again", casework.Say(
+			"系统繁忙，请用同一 Idempotency-Key 重试，操作不会重复",
+			"busy; try again with the same Idempotency-Key, nothing is done twice"))
+	}
+	return fmt.Errorf("update: %w", err)
+}
+
+// withoutWorkflow tells why no workflow answers: there is no such case, it is
+// about to start, or it has ended. A rating opens an ended case again.
+func (d *TemporalDesk) withoutWorkflow(ctx context.Context, number string, a casework.Action, options client.UpdateWorkflowOptions) (contract.Done, error) {
+	k, err := d.Store.Case(ctx, number)
+	if err != nil {
+		if _, received := d.Store.Receipt(ctx, number); received == nil {
+			return contract.Done{}, casework.Refuse(casework.Unavailable, "case_opening", casework.Say("案件正在登记，请稍后重试", "the case is being opened; try again shortly"))
+		}
+		return contract.Done{}, err
+	}
+	// The action is judged before anything is started: a refused one leaves no run.
+	if _, err := k.Try(a, d.Now()); err != nil {
+		return contract.Done{}, err
+	}
+	if _, rates := a.(casework.Rate); !rates || !k.Status.Ended() {
+		return contract.Done{}, casework.Refuse(casework.Unavailable, "try_again", casework.Say("系统繁忙，请稍后重试", "busy; try again shortly"))
+	}
+	start := d.options(k.Number, k.Request, k.Lane)
+	start.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	handle, err := d.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: d.Client.NewWithStartWorkflowOperation(start, contract.ConnectionWorkflow, contract.CaseInput{Number: number, State: k}),
+		UpdateOptions:          options,
+	})
+	return outcome(ctx, handle, err)
+}
+
+// Start starts a case's workflow; a case that was started before is left as it
+// is. With wait it returns when the case's first records are committed, so that
+// a list read next shows it.
+func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool) error {
+	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
+	defer cancel()
+	terms := d.Terms()
+	lane := r.Request.Lane
+	if lane == "" {
+		lane = terms.Lane
+	}
+	start := d.options(r.Number, r.Request, lane)
+	start.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	in := contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By}
+	var err error
+	if wait {
+		var handle client.WorkflowUpdateHandle
+		handle, err = d.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+			StartWorkflowOperation: d.Client.NewWithStartWorkflowOperation(start, contract.ConnectionWorkflow, in),
+			UpdateOptions: client.UpdateWorkflowOptions{UpdateID: contract.Opened, WorkflowID: start.ID, UpdateName: contract.Opened,
+				WaitForStage: client.WorkflowUpdateStageCompleted},
+		})
+		_, err = outcome(ctx, handle, err)
+	} else {
+		_, err = d.Client.ExecuteWorkflow(ctx, start, contract.ConnectionWorkflow, in)
+	}
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	if err != nil && !errors.As(err, &started) {
+		return asFault(err)
+	}
+	if err := d.Store.MarkStarted(ctx, r.Number); err != nil {
+		return fmt.Errorf("mark %s started: %w", r.Number, err)
+	}
+	return nil
+}
+
+// CatchUp starts the cases whose request was accepted but whose workflow was
+// not, because a process ended between the two. It returns how many it started.
+func (d *TemporalDesk) CatchUp(ctx context.Context) (int, error) {
+	// Half a minute leaves requests alone that are being started right now.
+	waiting, err := d.Store.Unstarted(ctx, d.Now().Add(-30*time.Second), 1000)
+	if err != nil {
+		return 0, fmt.Errorf("look for unstarted cases: %w", err)
+	}
+	for i, r := range waiting {
+		if err := d.Start(ctx, r, false); err != nil {
+			return i, fmt.Errorf("start %s: %w", r.Number, err)
+		}
+	}
+	return len(waiting), nil
+}
+
+// options name a case's workflow and say in the Temporal UI's list what it is,
+// without personal data.
+func (d *TemporalDesk) options(number string, r casework.Request, lane casework.Lane) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID: contract.WorkflowID(number), TaskQueue: contract.TaskQueue,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		TypedSearchAttributes:    contract.SearchAttributes(r, lane),
+		StaticSummary:            fmt.Sprintf("%s报装 · %s · 模式%s · %s", r.Utility.Name(), r.Site.District.Name(), lane, r.Channel),
+	}
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/curbstop/curbstop/casework"
+)
+
+// intakers are the roles that bring requests in. Any of them takes a request
+// for any district and, where it is served, any utility: one window accepts,
+// the inside hands over (measures part 3), so districts are not asked here.
+var intakers = []casework.Role{
+	casework.Taskforce, casework.TaskforceOffice, casework.ServiceHall, casework.Hotline, casework.Platform,
+}
+
+// Acceptance is the answer to a request that came in; exported like
+// [CaseAddress].
+type Acceptance struct {
+	Number string `json:"number" doc:"案件编号 case number"`
+	// Code is left out where somebody sends again what another brought in: who
+	// holds it can confirm and withdraw in the customer's name.
+	Code        string `json:"code,omitempty" doc:"客户查询码，凭此查看进度、确认方案 the customer's code"`
+	ProgressURL string `json:"progress_url,omitempty" doc:"客户查看进度的网址 where the customer sees the progress"`
+	Status      string `json:"status" enum:"accepted,accepted_before,starting" doc:"accepted 已收件；accepted_before 此前已收；starting 已收件，正在启动办理 accepted, its work begins shortly"`
+}
+
+// The states of an acceptance.
+const (
+	accepted       = "accepted"
+	acceptedBefore = "accepted_before"
+	starting       = "starting"
+)
+
+type acceptanceReply struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     Acceptance
+}
+
+func (a *API) registerIntake() {
+	handle(a, route{
+		id: "accept-request", method: http.MethodPost, path: "/v1/connection-requests", tag: "intake",
+		access: forRoles(intakers...), status: http.StatusCreated,
+		summary: casework.Say("提交报装申请；同一渠道、同一外部编号只收一次", "hand in a connection request; accepted once per channel and external number"),
+	}, a.acceptRequest)
+}
+
+func (a *API) acceptRequest(ctx context.Context, in *struct{ Body casework.Request }) (*acceptanceReply, error) {
+	request := in.Body.Normalise()
+	if request.ExternalNumber == "" {
+		// The sender has no number of its own, so the key stands for one: the
+		// same person sending the same again is answered with the first case.
+		request.ExternalNumber = "key:" + callOf(ctx).updateID
+	}
+	if err := request.Validate(); err != nil {
+		return nil, err
+	}
+	if !a.served(request.Utility) {
+		return nil, casework.Refuse(casework.Conflict, "utility_not_served", notServed(request.Utility))
+	}
+	got, err := a.accept(ctx, request, true)
+	if err != nil {
+		return nil, err
+	}
+	status := map[string]int{accepted: http.StatusCreated, acceptedBefore: http.StatusOK, starting: http.StatusAccepted}[got.Status]
+	return &acceptanceReply{Status: status, Location: a.link("/v1/cases/%s", got.Number), Body: got}, nil
+}
+
+func notServed(u casework.Utility) casework.Text {
+	return casework.Sayf("%[1]s服务尚未在本系统开通", "%[2]s is not served by this installation", u.Name(), u)
+}
+
+// accept keeps a valid request and starts its case. The receipt is written
+// first: where the start fails for now, the request is accepted all the same,
+// and whoever sends it again or looks after unstarted receipts starts it.
+func (a *API) accept(ctx context.Context, r casework.Request, wait bool) (Acceptance, error) {
+	actor := actorOf(ctx)
+	receipt, fresh, err := a.store.Accept(ctx, r, actor, a.now())
+	if err != nil {
+		return Acceptance{}, err
+	}
+	got := Acceptance{Number: receipt.Number, Status: accepted}
+	if !fresh {
+		got.Status = acceptedBefore
+	}
+	if fresh || !receipt.Started {
+		err := a.desk.Start(ctx, receipt, wait)
+		switch {
+		case err != nil && casework.AsFault(err).Kind != casework.Unavailable:
+			return Acceptance{}, err
+		case err != nil:
+			got.Status = starting
+			problemOf(ctx, err) // logs it; the sender has nothing to do about it
+		}
+	}
+	if fresh || receipt.By.ID == actor.ID || !actor.Has(casework.Platform) {
+		got.Code = a.ring.Code(receipt.Number)
+		got.ProgressURL = a.link("/v1/public/progress?number=%s&code=%s", receipt.Number, got.Code)
+	}
+	return got, nil
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/curbstop/curbstop/api"
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/cmd/curbstop/service"
+	"github.com/curbstop/curbstop/policy"
+)
+
+// closeTimeout is how long a process waits for requests under way when it is
+// told to stop.
+const closeTimeout = 20 * time.Second
+
+// serve opens a service, starts what is asked, and lives until it is told to
+// stop.
+func serve(ctx context.Context, start func(s *service.Service) error) error {
+	c, err := configuration()
+	if err != nil {
+		return err
+	}
+	s, err := service.Open(ctx, c, slog.Default())
+	if err != nil {
+		return err
+	}
+	err = start(s)
+	if err == nil {
+		<-ctx.Done()
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	return errors.Join(err, s.Close(closing))
+}
+
+func configuration() (service.Config, error) {
+	c, err := service.FromEnvironment()
+	c.Version = buildVersion()
+	return c, err
+}
+
+func apiCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "api", Short: "serve the HTTP API on an existing PostgreSQL and Temporal", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), func(s *service.Service) error {
+				if err := s.StartAPI(); err != nil {
+					return err
+				}
+				slog.Info("The API listens.", "address", s.Address)
+				return nil
+			})
+		},
+	}
+}
+
+func workerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "worker", Short: "work on cases, on an existing PostgreSQL and Temporal", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), func(s *service.Service) error {
+				if err := s.StartWorker(); err != nil {
+					return err
+				}
+				slog.Info("The worker has started.")
+				return nil
+			})
+		},
+	}
+}
+
+func migrateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "migrate", Short: "bring schema, calendar, namespace and search attributes up to date", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := configuration()
+			if err != nil {
+				return err
+			}
+			return service.Migrate(cmd.Context(), c, slog.Default())
+		},
+	}
+}
+
+func healthCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "health", Short: "ask the API whether it is ready; for container health checks", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := configuration()
+			if err != nil {
+				return err
+			}
+			host, port, err := net.SplitHostPort(c.Listen)
+			if err != nil {
+				return fmt.Errorf("CURBSTOP_LISTEN: %w", err)
+			}
+			if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+				host = "127.0.0.1"
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), 5*time.Second)
+			defer cancel()
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+			if err != nil {
+				return err
+			}
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return err
+			}
+			defer answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				return fmt.Errorf("not ready: %s", answer.Status)
+			}
+			return nil
+		},
+	}
+}
+
+func staffCommand() *cobra.Command {
+	var m casework.Staff
+	var roles, districts []string
+	var department string
+	put := &cobra.Command{
+		Use: "put ID", Short: "write a member of staff; the password is read from standard input, empty keeps the old one", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m.ID, m.Department, m.Active = args[0], casework.Department(department), true
+			for _, r := range roles {
+				m.Roles = append(m.Roles, casework.Role(r))
+			}
+			for _, d := range districts {
+				m.Districts = append(m.Districts, casework.District(d))
+			}
+			password, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 1<<10))
+			if err != nil {
+				return err
+			}
+			return withStaff(cmd.Context(), func(ctx context.Context, s *service.Service) error {
+				return putStaff(ctx, s, m, strings.TrimSpace(string(password)))
+			})
+		},
+	}
+	put.Flags().StringVar(&m.Name, "name", "", "name as colleagues see it")
+	put.Flags().StringVar(&department, "department", "", "department code")
+	put.Flags().StringSliceVar(&roles, "role", nil, "role code; may be repeated")
+	put.Flags().StringSliceVar(&districts, "district", []string{string(casework.AllDistricts)}, "district code; may be repeated; * is the whole city")
+	staff := &cobra.Command{Use: "staff", Short: "the table of staff"}
+	staff.AddCommand(put)
+	return staff
+}
+
+func withStaff(ctx context.Context, do func(context.Context, *service.Service) error) error {
+	c, err := configuration()
+	if err != nil {
+		return err
+	}
+	s, err := service.Open(ctx, c, slog.Default())
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(ctx, s), s.Close(ctx))
+}
+
+// putStaff judges and writes a member of staff.
+func putStaff(ctx context.Context, s *service.Service, m casework.Staff, password string) error {
+	if err := m.Validate(); err != nil {
+		return errors.New(policy.Describe(err))
+	}
+	hash := ""
+	if password != "" {
+		hash = api.HashPassword(password)
+	}
+	return s.Store.PutStaff(ctx, m, hash)
+}
+
+func tokenCommand() *cobra.Command {
+	var lifetime time.Duration
+	c := &cobra.Command{
+		Use: "token ID", Short: "print a token of the built-in issuer for a member of staff", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := configuration()
+			if err != nil {
+				return err
+			}
+			token, err := issue(c, args[0], lifetime)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), token)
+			return err
+		},
+	}
+	c.Flags().DurationVar(&lifetime, "lifetime", time.Hour, "how long it is valid")
+	return c
+}
+
+// issue makes a token with the installation's own key.
+func issue(c service.Config, staffID string, lifetime time.Duration) (string, error) {
+	key, err := base64.StdEncoding.DecodeString(c.JWTKey)
+	if err != nil || len(key) == 0 {
+		return "", errors.New("CURBSTOP_JWT_KEY is not set")
+	}
+	return api.IssueToken(key, staffID, lifetime, time.Now())
+}
+
+func policyCommand() *cobra.Command {
+	validate := &cobra.Command{
+		Use: "validate FILE", Short: "judge a policy file", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := os.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			p, err := policy.Parse(text)
+			if err != nil {
+				return errors.New(policy.Describe(err))
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "政策文件有效 valid: %s %s\n", p.Version, p.Name)
+			return err
+		},
+	}
+	c := &cobra.Command{Use: "policy", Short: "the policy file"}
+	c.AddCommand(validate)
+	return c
+}

@@ -1,0 +1,132 @@
+// Package service wires the rooms of curbstop into processes: the API, the
+// worker, the migration. The command line and the end-to-end tests start the
+// same service.
+package service
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+
+	"github.com/curbstop/curbstop/policy"
+	"github.com/curbstop/curbstop/seal"
+)
+
+// Config is read from the environment; docs/runbook.md explains each variable.
+// A variable that is set but empty counts as not set.
+type Config struct {
+	DatabaseURL    string   `env:"CURBSTOP_DATABASE_URL"`
+	Listen         string   `env:"CURBSTOP_LISTEN"`
+	BlobURL        string   `env:"CURBSTOP_BLOB_URL"`
+	JWTKey         string   `env:"CURBSTOP_JWT_KEY"`
+	OIDCIssuer     string   `env:"CURBSTOP_OIDC_ISSUER"`
+	OIDCAudience   string   `env:"CURBSTOP_OIDC_AUDIENCE"`
+	SealKeys       string   `env:"CURBSTOP_SEAL_KEYS"`
+	PolicyFile     string   `env:"CURBSTOP_POLICY"`
+	TemporalUIURL  string   `env:"CURBSTOP_TEMPORAL_UI_URL"`
+	PublicURL      string   `env:"CURBSTOP_PUBLIC_URL"`
+	Hotline        string   `env:"CURBSTOP_HOTLINE"`
+	TrustedProxies []string `env:"CURBSTOP_TRUSTED_PROXIES"`
+	// PublicPerMinute bounds the calls of customers without a login, per
+	// address; zero takes the API's default.
+	PublicPerMinute int    `env:"CURBSTOP_PUBLIC_PER_MINUTE"`
+	BuildID         string `env:"CURBSTOP_BUILD_ID"` // set: workers are versioned under it
+
+	// TemporalAddress is set by the embedded stack; empty leaves everything
+	// about Temporal to the SDK's own environment (TEMPORAL_ADDRESS and so on).
+	TemporalAddress string `env:"-"`
+	// Policy, when set, is used in place of a file.
+	Policy *policy.Policy `env:"-"`
+	// Version is the binary's, as `curbstop --version` says it.
+	Version string `env:"-"`
+}
+
+// DefaultListen is where the API listens where nothing else is said.
+const DefaultListen = "127.0.0.1:8080"
+
+// FromEnvironment reads the configuration and says what is wrong with it.
+func FromEnvironment() (Config, error) {
+	var c Config
+	if err := env.Parse(&c); err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	return c, nil
+}
+
+// policy reads the policy file in force.
+func (c Config) policy() (policy.Policy, error) {
+	switch {
+	case c.Policy != nil:
+		return *c.Policy, nil
+	case c.PolicyFile == "":
+		return policy.Default(), nil
+	}
+	text, err := os.ReadFile(c.PolicyFile)
+	if err != nil {
+		return policy.Policy{}, fmt.Errorf("the policy file: %w", err)
+	}
+	p, err := policy.Parse(text)
+	if err != nil {
+		return policy.Policy{}, fmt.Errorf("%s: %s", c.PolicyFile, policy.Describe(err))
+	}
+	return p, nil
+}
+
+func (c Config) ring() (*seal.Ring, error) {
+	if c.SealKeys == "" {
+		return nil, errors.New("CURBSTOP_SEAL_KEYS is not set: the keys that seal personal data, id:base64 of 32 bytes")
+	}
+	return seal.ParseRing(c.SealKeys)
+}
+
+func (c Config) jwtKey() ([]byte, error) {
+	if c.JWTKey == "" {
+		return nil, errors.New("CURBSTOP_JWT_KEY is not set: base64 of at least 32 bytes, which signs the tokens of the built-in issuer")
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(c.JWTKey))
+	if err != nil || len(key) < 32 {
+		return nil, errors.New("CURBSTOP_JWT_KEY must be base64 of at least 32 bytes")
+	}
+	return key, nil
+}
+
+// keysFile holds the secrets that an embedded installation made for itself.
+const keysFile = "keys.env"
+
+// LocalKeys fills in the secrets of an installation that keeps its data in a
+// folder: made at the first start, kept readable by their owner alone, and the
+// same ever after. Who loses the file loses what it sealed; back it up apart
+// from the data. Secrets that are configured already stay as they are.
+func (c *Config) LocalKeys(dataDir string) error {
+	path := filepath.Join(dataDir, keysFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		jwt := make([]byte, 48)
+		_, _ = rand.Read(jwt) // never fails: crypto/rand ends the program instead
+		text = fmt.Appendf(nil, "CURBSTOP_SEAL_KEYS=%s\nCURBSTOP_JWT_KEY=%s\n", seal.NewKey("k1"), base64.StdEncoding.EncodeToString(jwt))
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("the keys of this installation: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch {
+		case name == "CURBSTOP_SEAL_KEYS" && c.SealKeys == "":
+			c.SealKeys = value
+		case name == "CURBSTOP_JWT_KEY" && c.JWTKey == "":
+			c.JWTKey = value
+		}
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/log"
+
+	"github.com/curbstop/curbstop/activities"
+	"github.com/curbstop/curbstop/api"
+	"github.com/curbstop/curbstop/archive"
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/contract"
+	"github.com/curbstop/curbstop/drafts"
+	"github.com/curbstop/curbstop/policy"
+	"github.com/curbstop/curbstop/seal"
+	"github.com/curbstop/curbstop/store"
+	"github.com/curbstop/curbstop/worker"
+)
+
+// Service is a running part of curbstop, with what the parts share. Open it,
+// start the API, the worker or both, and close it.
+type Service struct {
+	Config   Config
+	Policy   policy.Policy
+	Ring     *seal.Ring
+	Store    *store.Store
+	Archive  *archive.Archive
+	Temporal client.Client
+	Address  string // where the API listens, host:port; set by StartAPI
+
+	log   *slog.Logger
+	stops []func(context.Context) error // in the order of starting
+}
+
+// Open connects to PostgreSQL, Temporal and the documents. The schema and the
+// namespace must be there: see [Migrate].
+func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err error) {
+	s := &Service{Config: c, log: logger}
+	defer func() {
+		if err != nil {
+			_ = s.Close(context.WithoutCancel(ctx))
+		}
+	}()
+	if s.Policy, err = c.policy(); err != nil {
+		return nil, err
+	}
+	if s.Ring, err = c.ring(); err != nil {
+		return nil, err
+	}
+	if c.DatabaseURL == "" {
+		return nil, errNoDatabase
+	}
+	if s.Store, err = store.Open(ctx, c.DatabaseURL, store.Options{Ring: s.Ring, MaxConns: 40}); err != nil {
+		return nil, err
+	}
+	s.stops = append(s.stops, func(context.Context) error { return s.Store.Close() })
+	if c.BlobURL == "" {
+		return nil, errors.New("CURBSTOP_BLOB_URL is not set: where documents are kept, such as file:///var/lib/curbstop/documents")
+	}
+	if s.Archive, err = archive.Open(ctx, c.BlobURL, s.Ring); err != nil {
+		return nil, err
+	}
+	s.stops = append(s.stops, func(context.Context) error { return s.Archive.Close() })
+	options, err := c.temporal(logger)
+	if err != nil {
+		return nil, err
+	}
+	options.DataConverter, options.FailureConverter = contract.Converter(s.Ring), contract.Failures(s.Ring)
+	if s.Temporal, err = client.DialContext(ctx, options); err != nil {
+		return nil, fmt.Errorf("connect to Temporal: %w", err)
+	}
+	s.stops = append(s.stops, func(context.Context) error { s.Temporal.Close(); return nil })
+	return s, nil
+}
+
+var errNoDatabase = errors.New("CURBSTOP_DATABASE_URL is not set: postgres://user:password@host:5432/curbstop")
+
+// temporal gives the options of a client: the embedded server's address, or
+// what the SDK reads from its own environment (address, namespace, TLS, key).
+func (c Config) temporal(logger *slog.Logger) (client.Options, error) {
+	options := client.Options{HostPort: c.TemporalAddress}
+	if c.TemporalAddress == "" {
+		var err error
+		if options, err = envconfig.LoadDefaultClientOptions(); err != nil {
+			return client.Options{}, fmt.Errorf("the configuration of Temporal: %w", err)
+		}
+	}
+	if options.Namespace == "" || options.Namespace == client.DefaultNamespace {
+		options.Namespace = contract.Namespace
+	}
+	options.Logger = log.NewStructuredLogger(logger.With("part", "temporal"))
+	return options, nil
+}
+
+// StartWorker begins to work on cases.
+func (s *Service) StartWorker() error {
+	w := worker.New(s.Temporal, worker.Activities{
+		Records:   &activities.Records{Recorder: s.Store},
+		Deadlines: &activities.Deadlines{Calendars: s.Store},
+		Documents: &activities.Documents{Cases: s.Store, Archive: s.Archive, Write: drafts.Write},
+	}, worker.Options{BuildID: s.Config.BuildID, Versioned: s.Config.BuildID != ""})
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("start the worker: %w", err)
+	}
+	s.stops = append(s.stops, func(context.Context) error { w.Stop(); return nil })
+	return nil
+}
+
+// StartAPI begins to answer requests, and to start the cases that a process
+// accepted and could not start before it ended.
+func (s *Service) StartAPI() error {
+	key, err := s.Config.jwtKey()
+	if err != nil {
+		return err
+	}
+	desk := &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: func() casework.Terms { return s.Policy.Terms() }, Now: time.Now}
+	a, err := api.New(api.Options{
+		Store: s.Store, Desk: desk, Archive: s.Archive, Ring: s.Ring,
+		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
+		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log,
+		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
+		TrustedProxies: s.Config.TrustedProxies, Limits: api.Limits{PublicPerMinute: s.Config.PublicPerMinute},
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", s.Config.Listen)
+	if err != nil {
+		return fmt.Errorf("the API can't listen on %s (CURBSTOP_LISTEN): %w", s.Config.Listen, err)
+	}
+	s.Address = listener.Addr().String()
+	server := &http.Server{
+		Handler: a.Handler(), ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("The API ended.", "error", err)
+		}
+	}()
+	s.stops = append(s.stops, server.Shutdown, s.catchUp(desk))
+	return nil
+}
+
+// catchUp looks once a minute for accepted requests whose workflow was never
+// started, and gives the function that stops looking.
+func (s *Service) catchUp(desk *api.TemporalDesk) func(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Minute)
+		defer tick.Stop()
+		for {
+			switch n, err := desk.CatchUp(ctx); {
+			case ctx.Err() != nil:
+				return
+			case err != nil:
+				s.log.Warn("Accepted requests wait to be started.", "error", err)
+			case n > 0:
+				s.log.Info("Cases were started that an earlier process had accepted.", "cases", n)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func(context.Context) error {
+		cancel()
+		<-ended
+		return nil
+	}
+}
+
+// Close stops what was started, the last first, and disconnects. The context
+// bounds how long requests under way are waited for.
+func (s *Service) Close(ctx context.Context) error {
+	var errs []error
+	for i := len(s.stops) - 1; i >= 0; i-- {
+		errs = append(errs, s.stops[i](ctx))
+	}
+	s.stops = nil
+	return errors.Join(errs...)
+}
