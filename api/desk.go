@@ -76,8 +76,9 @@ func asFault(err error) error {
 		busy        *serviceerror.ResourceExhausted
 		unavailable *serviceerror.Unavailable
 		late        *serviceerror.DeadlineExceeded
+		unready     *serviceerror.WorkflowNotReady // a workflow task failed; the next one answers
 	)
-	if errors.As(err, &slow) || errors.As(err, &busy) || errors.As(err, &unavailable) || errors.As(err, &late) ||
+	if errors.As(err, &slow) || errors.As(err, &busy) || errors.As(err, &unavailable) || errors.As(err, &late) || errors.As(err, &unready) ||
 		errors.Is(err, context.DeadlineExceeded) {
 		return casework.Refuse(casework.Unavailable, "try_again", casework.Say(
 			"系统繁忙，请用同一 Idempotency-Key 重试，操作不会重复",

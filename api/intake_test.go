@@ -179,7 +179,8 @@ type discarding struct {
 
 func (d *discarding) Write(b []byte) (int, error) {
 	d.lines += bytes.Count(b, []byte("\n"))
-	d.last = append(d.last[:0], b[max(0, len(b)-600):]...)
+	d.last = append(d.last, b...)
+	d.last = d.last[max(0, len(d.last)-600):]
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	d.peak = max(d.peak, m.HeapAlloc)

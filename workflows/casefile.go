@@ -183,11 +183,16 @@ func (f *casefile) commit(ctx workflow.Context) error {
 // caller only waits no longer.
 func short(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		StartToCloseTimeout: 10 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
-		Summary:             summary,
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: endless,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second},
+		Summary:                summary,
 	})
 }
+
+// endless stands for no limit at all: a local activity without one would be
+// given up after a single attempt's time, and its case with it.
+const endless = 100 * 365 * 24 * time.Hour
 
 // remote options are for activities that reach other systems.
 func remote(ctx workflow.Context, summary string) workflow.Context {
@@ -201,20 +206,17 @@ func remote(ctx workflow.Context, summary string) workflow.Context {
 // run lives with the case until it ends or the history has grown enough. The
 // one clock of the case sleeps until the next thing that time itself does.
 func (f *casefile) run(ctx workflow.Context) error {
+	workflow.GoNamed(ctx, "drafts", f.draft)
 	if err := f.change(ctx, func(time.Time) {}); err != nil {
 		return err
 	}
-	workflow.GoNamed(ctx, "drafts", func(ctx workflow.Context) {
-		for f.drafts(ctx) == nil {
-		}
-	})
 	for {
 		if f.state.Status.Ended() || f.full(ctx) {
 			if err := f.leave(ctx); err != nil {
 				return err
 			}
 			// A handler that finished meanwhile may have opened the case again.
-			if f.state.Status.Ended() || f.full(ctx) {
+			if (f.state.Status.Ended() || f.full(ctx)) && f.quiet(ctx) {
 				return nil
 			}
 		}
@@ -235,9 +237,21 @@ func (f *casefile) full(ctx workflow.Context) bool {
 	return f.decisions >= maxDecisions || workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 }
 
-// leave waits for handlers and signals under way, so that none is lost.
+// quiet tells whether nothing is under way: no handler, no change of the
+// system's own, and no paper owed by a case that has ended.
+func (f *casefile) quiet(ctx workflow.Context) bool {
+	return workflow.AllHandlersFinished(ctx) && f.changing == 0 && (len(f.state.Drafts) == 0 || !f.state.Status.Ended())
+}
+
+// leave waits until nothing is under way, so that nothing is lost. The end of
+// the run then goes into a workflow task of its own: the server refuses a task
+// that ends a run while something new arrives, and a decision committed within
+// it would have to be taken again.
 func (f *casefile) leave(ctx workflow.Context) error {
-	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && f.changing == 0 })
+	if err := workflow.Await(ctx, func() bool { return f.quiet(ctx) }); err != nil {
+		return err
+	}
+	return workflow.NewTimerWithOptions(ctx, time.Millisecond, workflow.TimerOptions{Summary: "归档"}).Get(ctx, nil)
 }
 
 // sleep lasts until the next rung or the next change of the case.
@@ -257,23 +271,22 @@ func (f *casefile) sleep(ctx workflow.Context) error {
 	return err
 }
 
-// drafts has the documents written that the system owes, once the facts that
-// they show are committed. It goes on beside the case's clock: an archive that
-// is down holds up no rung.
-func (f *casefile) drafts(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return len(f.state.Drafts) > 0 }); err != nil {
-		return err
+// draft has the documents written that the system owes, once the facts that
+// they show are committed. It runs beside the clock, so that an archive out of
+// reach holds up papers, never an escalation.
+func (f *casefile) draft(ctx workflow.Context) {
+	for {
+		if err := workflow.Await(ctx, func() bool { return f.opened && len(f.state.Drafts) > 0 }); err != nil {
+			return
+		}
+		var documents *activities.Documents
+		var written []casework.Document
+		in := activities.DraftInput{Number: f.state.Number, Version: f.state.Version, Kinds: f.state.Drafts, At: workflow.Now(ctx)}
+		if err := workflow.ExecuteActivity(remote(ctx, "起草材料"), documents.DraftDocuments, in).Get(ctx, &written); err != nil {
+			return
+		}
+		if err := f.change(ctx, func(now time.Time) { f.state.Drafted(written, now) }); err != nil {
+			return
+		}
 	}
-	// Who has the lock sees what was committed last.
-	if err := f.lock.Lock(ctx); err != nil {
-		return err
-	}
-	var documents *activities.Documents
-	var written []casework.Document
-	in := activities.DraftInput{Number: f.state.Number, Version: f.state.Version, Kinds: f.state.Drafts, At: workflow.Now(ctx)}
-	f.lock.Unlock()
-	if err := workflow.ExecuteActivity(remote(ctx, "起草材料"), documents.DraftDocuments, in).Get(ctx, &written); err != nil {
-		return err
-	}
-	return f.change(ctx, func(now time.Time) { f.state.Drafted(written, now) })
 }

@@ -259,11 +259,7 @@ func (w *connection) acceptance(now time.Time) bool {
 		k.Need(casework.InstallMeter, "", k.MetersFailed+1, now, now)
 	case k.MeterAccepted == nil:
 		// A meter that was replaced is accepted anew, from its own installation.
-		anchor := since
-		if k.Meter.InstalledAt.After(anchor) {
-			anchor = k.Meter.InstalledAt
-		}
-		k.Need(casework.AcceptMeter, "", 1, anchor, now)
+		k.Need(casework.AcceptMeter, "", k.MetersFailed+1, later(since, k.Meter.InstalledAt), now)
 	}
 	switch {
 	case k.Account == nil:
