@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -94,10 +96,32 @@ func (p *Play) Summary(ctx context.Context, out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	for _, row := range kept {
-		for _, f := range row.Faults {
-			fmt.Fprintf(out, "  序号 %-4s %s：%s\n", row.Number, f.Field, f.ZH)
-		}
+	for _, g := range groupKept(kept) {
+		fmt.Fprintf(out, "  %s：序号 %s\n", g.why, strings.Join(g.numbers, "、"))
 	}
 	return nil
+}
+
+// keptGroup are the rows that were kept for one reason.
+type keptGroup struct {
+	why     string
+	numbers []string
+}
+
+// groupKept puts rows together that were kept for the same reason, in the order
+// in which the reasons first came up.
+func groupKept(rows []casework.KeptRow) []keptGroup {
+	var groups []keptGroup
+	for _, row := range rows {
+		for _, f := range row.Faults {
+			why := f.Field + " " + f.ZH
+			i := slices.IndexFunc(groups, func(g keptGroup) bool { return g.why == why })
+			if i < 0 {
+				groups = append(groups, keptGroup{why: why})
+				i = len(groups) - 1
+			}
+			groups[i].numbers = append(groups[i].numbers, row.Number)
+		}
+	}
+	return groups
 }

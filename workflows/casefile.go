@@ -30,6 +30,7 @@ type casefile struct {
 	changing  int  // changes of the system's own under way
 	opened    bool // the first records are committed
 	shown     attributes
+	clock     clock
 }
 
 // maxDecisions keeps a run well below the server's limit of 2,000 updates.
@@ -254,20 +255,44 @@ func (f *casefile) leave(ctx workflow.Context) error {
 	return workflow.NewTimerWithOptions(ctx, time.Millisecond, workflow.TimerOptions{Summary: "归档"}).Get(ctx, nil)
 }
 
-// sleep lasts until the next rung or the next change of the case.
+// clock is the one timer of a case. It is set anew only for an earlier moment:
+// a timer that comes too early costs one look, a cancelled one two events.
+type clock struct {
+	at     time.Time
+	timer  workflow.Future
+	cancel workflow.CancelFunc
+}
+
+// late tells whether the clock would wake too late for a moment.
+func (c *clock) late(wake time.Time) bool {
+	return !wake.IsZero() && (c.timer == nil || wake.Before(c.at))
+}
+
+// set makes the clock wake at a moment.
+func (c *clock) set(ctx workflow.Context, wake time.Time, summary string) {
+	if c.timer != nil {
+		c.cancel()
+	}
+	ctx, c.cancel = workflow.WithCancel(ctx)
+	c.at = wake
+	c.timer = workflow.NewTimerWithOptions(ctx, wake.Sub(workflow.Now(ctx)), workflow.TimerOptions{Summary: summary})
+}
+
+// rang tells whether the clock has woken.
+func (c *clock) rang() bool { return c.timer != nil && c.timer.IsReady() }
+
+// sleep lasts until the clock rings, or the case has changed so that it must be
+// set anew.
 func (f *casefile) sleep(ctx workflow.Context) error {
-	version, wake := f.state.Version, f.state.NextWake()
-	changed := func() bool {
-		return f.state.Version != version || !f.state.NextWake().Equal(wake) || f.state.Status.Ended() || f.full(ctx)
+	if wake := f.state.NextWake(); f.clock.late(wake) && wake.After(workflow.Now(ctx)) {
+		f.clock.set(ctx, wake, f.clockSummary())
 	}
-	if wake.IsZero() {
-		return workflow.Await(ctx, changed)
+	err := workflow.Await(ctx, func() bool {
+		return f.clock.rang() || f.clock.late(f.state.NextWake()) || f.state.Status.Ended() || f.full(ctx)
+	})
+	if f.clock.rang() {
+		f.clock.timer = nil
 	}
-	options := workflow.AwaitOptions{Timeout: wake.Sub(workflow.Now(ctx)), TimerOptions: workflow.TimerOptions{Summary: f.clockSummary()}}
-	if options.Timeout <= 0 {
-		return nil
-	}
-	_, err := workflow.AwaitWithOptions(ctx, options, changed)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -85,6 +86,20 @@ func register(ctx context.Context, options client.Options, retention time.Durati
 	return retry(ctx, func() error { return addSearchAttributes(ctx, options) })
 }
 
+// searchable asks for every attribute at once: the server's caches refuse a
+// query, and the start of a workflow, by an attribute that they have yet to learn.
+func searchable(ctx context.Context, c client.Client, namespace string) error {
+	var terms []string
+	for _, key := range contract.SearchAttributeKeys() {
+		terms = append(terms, key.GetName()+" IS NULL")
+	}
+	_, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: strings.Join(terms, " AND ")})
+	if err != nil {
+		return fmt.Errorf("wait for the search attributes: %w", err)
+	}
+	return nil
+}
+
 func addSearchAttributes(ctx context.Context, options client.Options) error {
 	c, err := client.DialContext(ctx, options)
 	if err != nil {
@@ -102,14 +117,14 @@ func addSearchAttributes(ctx context.Context, options client.Options) error {
 		}
 	}
 	if len(missing) == 0 {
-		return nil
+		return searchable(ctx, c, options.Namespace)
 	}
 	if _, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 		Namespace: options.Namespace, SearchAttributes: missing,
 	}); err != nil {
 		return fmt.Errorf("add search attributes: %w", err)
 	}
-	return nil
+	return searchable(ctx, c, options.Namespace)
 }
 
 // retry waits for what the server's caches have yet to learn: a namespace that

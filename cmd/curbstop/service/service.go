@@ -34,7 +34,8 @@ type Service struct {
 	Store    *store.Store
 	Archive  *archive.Archive
 	Temporal client.Client
-	Address  string // where the API listens, host:port; set by StartAPI
+	Desk     *api.TemporalDesk // set by StartAPI
+	Address  string            // where the API listens, host:port; set by StartAPI
 
 	log   *slog.Logger
 	stops []func(context.Context) error // in the order of starting
@@ -121,9 +122,9 @@ func (s *Service) StartAPI() error {
 	if err != nil {
 		return err
 	}
-	desk := &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: func() casework.Terms { return s.Policy.Terms() }, Now: time.Now}
+	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: func() casework.Terms { return s.Policy.Terms() }, Now: time.Now}
 	a, err := api.New(api.Options{
-		Store: s.Store, Desk: desk, Archive: s.Archive, Ring: s.Ring,
+		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
 		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log,
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
@@ -146,13 +147,13 @@ func (s *Service) StartAPI() error {
 			s.log.Error("The API ended.", "error", err)
 		}
 	}()
-	s.stops = append(s.stops, server.Shutdown, s.catchUp(desk))
+	s.stops = append(s.stops, server.Shutdown, s.catchUp())
 	return nil
 }
 
 // catchUp looks once a minute for accepted requests whose workflow was never
 // started, and gives the function that stops looking.
-func (s *Service) catchUp(desk *api.TemporalDesk) func(context.Context) error {
+func (s *Service) catchUp() func(context.Context) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -160,7 +161,7 @@ func (s *Service) catchUp(desk *api.TemporalDesk) func(context.Context) error {
 		tick := time.NewTicker(time.Minute)
 		defer tick.Stop()
 		for {
-			switch n, err := desk.CatchUp(ctx); {
+			switch n, err := s.Desk.CatchUp(ctx); {
 			case ctx.Err() != nil:
 				return
 			case err != nil:

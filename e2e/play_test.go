@@ -1,0 +1,133 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/contract"
+	"github.com/curbstop/curbstop/demo"
+)
+
+// The demo's own play is the widest test: every stage, branch and escalation,
+// on the real list, through HTTP.
+func TestPlayOnTheRealList(t *testing.T) {
+	t.Parallel()
+	p := &demo.Play{Base: "http://" + place.Address, Tokens: place.tokens, Hurry: true, Say: t.Logf}
+	list, err := p.Run(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 121, list.Counts.Rows)
+	require.Equal(t, 89, list.Counts.Cases)
+	require.Equal(t, 32, list.Counts.Kept) // six that can't be read, 26 that ask for gas alone
+	require.NoError(t, p.Await(t.Context(), 2*time.Minute))
+
+	numbers := map[string]bool{}
+	for _, row := range list.Rows {
+		for _, c := range row.Cases {
+			numbers[c.Number] = true
+		}
+	}
+	lines, err := demo.All[casework.CaseLine](t.Context(), as(casework.TaskforceOffice), "/v1/cases?kind=connection&channel=industrial_park")
+	require.NoError(t, err)
+	require.Len(t, lines, len(numbers))
+	seen := map[casework.Status]bool{}
+	stages := map[casework.Stage]bool{}
+	for _, l := range lines {
+		require.True(t, numbers[l.Number], l.Number)
+		seen[l.Status] = true
+		if l.Status.Ended() {
+			checkEnded(t, l)
+			continue
+		}
+		stages[l.Stage] = true
+	}
+	require.Equal(t, map[casework.Status]bool{casework.Open: true, casework.Paused: true, casework.Withdrawn: true, casework.Closed: true}, seen)
+	for _, s := range casework.Stages() {
+		require.True(t, stages[s], "no case was left open in %s", s)
+	}
+	checkEscalations(t)
+	checkVisibility(t)
+
+	// The same list once more: nothing is accepted twice.
+	again, err := as(casework.ServiceHall).List(t.Context(), demo.ListName, bytes.NewReader(demo.ParkList()))
+	require.NoError(t, err)
+	require.Equal(t, 89, again.Counts.AcceptedBefore)
+	require.Equal(t, 32, again.Counts.Kept)
+	kept, err := demo.All[casework.KeptRow](t.Context(), as(casework.TaskforceOffice), "/v1/request-lists/"+demo.ListName+"/kept")
+	require.NoError(t, err)
+	require.Len(t, kept, 6+53, "six rows that can't be read, and every request for gas")
+}
+
+// checkEnded looks at the whole record of a case that came to its end.
+func checkEnded(t *testing.T, l casework.CaseLine) {
+	t.Helper()
+	k, err := place.Store.Case(t.Context(), l.Number)
+	require.NoError(t, err)
+	require.Empty(t, k.Tasks, l.Number)
+	require.Empty(t, k.Deadlines, l.Number)
+	if l.Status == casework.Closed {
+		require.Empty(t, k.MissingDocuments(), l.Number)
+		require.True(t, k.Evaluated.Closed(), l.Number)
+	}
+	events, err := demo.All[casework.Event](t.Context(), as(casework.Auditor), "/v1/cases/"+l.Number+"/timeline")
+	require.NoError(t, err)
+	for i, e := range events {
+		require.Equal(t, int64(i+1), e.N, l.Number)
+	}
+	require.Equal(t, k.Version, int64(len(events)), l.Number)
+	require.Equal(t, casework.Received, events[0].Kind)
+}
+
+// checkEscalations sees that every rung was recorded once, and that the top of
+// the ladder was reached by way of every rung below.
+func checkEscalations(t *testing.T) {
+	t.Helper()
+	all, err := demo.All[casework.Escalation](t.Context(), as(casework.TaskforceLead), "/v1/escalations")
+	require.NoError(t, err)
+	rungs := map[string]map[casework.RungName]time.Time{}
+	for _, e := range all {
+		if rungs[e.Deadline] == nil {
+			rungs[e.Deadline] = map[casework.RungName]time.Time{}
+		}
+		_, twice := rungs[e.Deadline][e.Rung]
+		require.False(t, twice && e.Deadline != casework.LaneDeadline, e.ID)
+		rungs[e.Deadline][e.Rung] = e.RungAt
+	}
+	top := 0
+	for deadline, fired := range rungs {
+		if fired[casework.RungManagement].IsZero() {
+			continue
+		}
+		top++
+		require.True(t, fired[casework.RungBreach].Before(fired[casework.RungLead]), deadline)
+		require.True(t, fired[casework.RungLead].Before(fired[casework.RungManagement]), deadline)
+	}
+	require.GreaterOrEqual(t, top, 3)
+}
+
+// checkVisibility sees that the Temporal UI's list finds by search attributes
+// the cases that the records show escalated.
+func checkVisibility(t *testing.T) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		lines, err := demo.All[casework.CaseLine](context.Background(), as(casework.TaskforceOffice), "/v1/cases?level=1")
+		require.NoError(c, err)
+		open := 0
+		for _, l := range lines {
+			if !l.Status.Ended() {
+				open++
+			}
+		}
+		count, err := place.Temporal.CountWorkflow(context.Background(), &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: contract.Namespace, Query: "ExecutionStatus = 'Running' AND CurbstopLevel > 0"})
+		require.NoError(c, err)
+		require.Equal(c, int64(open), count.GetCount())
+		require.Positive(c, open)
+	}, 30*time.Second, 500*time.Millisecond)
+}
