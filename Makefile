@@ -46,7 +46,7 @@ bench: need temporald ## run the benchmarks
 
 lint: ## check style, imports between the rooms, and the determinism of workflows
 	$(TOOL) golangci-lint run
-	$(TOOL) workflowcheck ./...
+	$(TOOL) workflowcheck -config .workflowcheck.yaml -test=false ./workflows/...
 
 lint-tools: ## build the linters ahead, which `make lint` otherwise does the first time
 	$(TOOL) golangci-lint version

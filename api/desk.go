@@ -47,8 +47,7 @@ func (d *TemporalDesk) Do(ctx context.Context, number string, a casework.Action,
 		Args: []any{a}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	}
 	handle, err := d.Client.UpdateWorkflow(ctx, options)
-	var missing *serviceerror.NotFound
-	if errors.As(err, &missing) {
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
 		return d.withoutWorkflow(ctx, number, a, options)
 	}
 	return outcome(ctx, handle, err)

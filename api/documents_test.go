@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -54,9 +55,7 @@ func (w *world) upload(t *testing.T, as, title, name string, content []byte, hea
 	}
 	body, contentType := form(t, fields, name, content)
 	h := map[string]string{"Content-Type": contentType}
-	for k, v := range headers {
-		h[k] = v
-	}
+	maps.Copy(h, headers)
 	return asked{as: as, path: "/v1/cases/W1/documents", body: body, headers: h}
 }
 
@@ -137,50 +136,45 @@ func TestFilesByWhatIsInThem(t *testing.T) {
 
 func TestUploadsThatAreRefusedKeepNoBytes(t *testing.T) {
 	t.Parallel()
+	drawing := map[string]string{"kind": "construction_drawing"}
 	for name, c := range map[string]struct {
-		prepare func(*testing.T, *world) asked
+		as      string // taskforce where empty
+		fields  map[string]string
+		file    string
+		content []byte
+		headers map[string]string
+		before  func(*world)
 		status  int
 		code    string
 	}{
-		"file too large": {func(t *testing.T, w *world) asked {
-			return w.upload(t, "taskforce", "", "a.pdf", append(pdf, make([]byte, 2000)...), nil)
-		}, 413, "document_too_large"},
-		"form too large": {func(t *testing.T, w *world) asked {
-			return w.upload(t, "taskforce", "", "a.pdf", append(pdf, make([]byte, formOverhead+3000)...), nil)
-		}, 413, "body_too_large"},
-		"empty file": {func(t *testing.T, w *world) asked { return w.upload(t, "taskforce", "", "a.pdf", nil, nil) }, 422, "invalid_input"},
-		"no file":    {func(t *testing.T, w *world) asked { return w.upload(t, "taskforce", "", "", nil, nil) }, 422, "invalid_input"},
-		"no form": {func(*testing.T, *world) asked {
-			return asked{as: "taskforce", path: "/v1/cases/W1/documents", body: "{}"}
-		}, 400, "malformed_body"},
-		"unknown kind": {func(t *testing.T, _ *world) asked {
-			body, ct := form(t, map[string]string{"kind": "poem"}, "a.pdf", pdf)
-			return asked{as: "taskforce", path: "/v1/cases/W1/documents", body: body, headers: map[string]string{"Content-Type": ct}}
-		}, 422, "invalid_input"},
-		"unknown field": {func(t *testing.T, _ *world) asked {
-			body, ct := form(t, map[string]string{"kind": "other", "colour": "red"}, "a.pdf", pdf)
-			return asked{as: "taskforce", path: "/v1/cases/W1/documents", body: body, headers: map[string]string{"Content-Type": ct}}
-		}, 422, "invalid_input"},
-		"a reader":       {func(t *testing.T, w *world) asked { return w.upload(t, "auditor", "", "a.pdf", pdf, nil) }, 403, "wrong_role"},
-		"wrong district": {func(t *testing.T, w *world) asked { return w.upload(t, "tf-jinghu", "", "a.pdf", pdf, nil) }, 403, "wrong_district"},
-		"stale version": {func(t *testing.T, w *world) asked {
-			return w.upload(t, "taskforce", "", "a.pdf", pdf, map[string]string{"If-Match": `"1"`})
-		}, 409, "stale_version"},
-		"case ended": {func(t *testing.T, w *world) asked {
-			w.cases["W1"].Status = casework.Closed
-			return w.upload(t, "taskforce", "", "a.pdf", pdf, nil)
-		}, 409, "case_ended"},
-		"unknown case": {func(t *testing.T, w *world) asked {
-			delete(w.cases, "W1")
-			return w.upload(t, "taskforce", "", "a.pdf", pdf, nil)
-		}, 404, "case_not_found"},
+		"file too large": {fields: drawing, file: "a.pdf", content: append(pdf, make([]byte, 2000)...), status: 413, code: "document_too_large"},
+		"form too large": {fields: drawing, file: "a.pdf", content: append(pdf, make([]byte, formOverhead+3000)...), status: 413, code: "body_too_large"},
+		"empty file":     {fields: drawing, file: "a.pdf", status: 422, code: "invalid_input"},
+		"no file":        {fields: drawing, status: 422, code: "invalid_input"},
+		"no form":        {fields: drawing, headers: map[string]string{"Content-Type": "application/json"}, status: 400, code: "malformed_body"},
+		"unknown kind":   {fields: map[string]string{"kind": "poem"}, file: "a.pdf", content: pdf, status: 422, code: "invalid_input"},
+		"unknown field":  {fields: map[string]string{"kind": "other", "colour": "red"}, file: "a.pdf", content: pdf, status: 422, code: "invalid_input"},
+		"a reader":       {as: "auditor", fields: drawing, file: "a.pdf", content: pdf, status: 403, code: "wrong_role"},
+		"wrong district": {as: "tf-jinghu", fields: drawing, file: "a.pdf", content: pdf, status: 403, code: "wrong_district"},
+		"stale version":  {fields: drawing, file: "a.pdf", content: pdf, headers: map[string]string{"If-Match": `"1"`}, status: 409, code: "stale_version"},
+		"case ended": {fields: drawing, file: "a.pdf", content: pdf, status: 409, code: "case_ended",
+			before: func(w *world) { w.cases["W1"].Status = casework.Closed }},
+		"unknown case": {fields: drawing, file: "a.pdf", content: pdf, status: 404, code: "case_not_found",
+			before: func(w *world) { delete(w.cases, "W1") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(o *Options) { o.Limits.DocumentBytes = 2000 })
 			w.hire("tf-jinghu", casework.Taskforce, "340202")
 			w.open(t, "W1")
-			refused(t, w.ask(t, c.prepare(t, w)), c.status, c.code)
+			if c.before != nil {
+				c.before(w)
+			}
+			body, contentType := form(t, c.fields, c.file, c.content)
+			headers := map[string]string{"Content-Type": contentType}
+			maps.Copy(headers, c.headers)
+			rec := w.ask(t, asked{as: nonZero(c.as, "taskforce"), path: "/v1/cases/W1/documents", body: body, headers: headers})
+			refused(t, rec, c.status, c.code)
 			require.Empty(t, w.blobs)
 		})
 	}

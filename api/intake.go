@@ -91,7 +91,7 @@ func (a *API) accept(ctx context.Context, r casework.Request, wait bool) (Accept
 			return Acceptance{}, err
 		case err != nil:
 			got.Status = starting
-			problemOf(ctx, err) // logs it; the sender has nothing to do about it
+			callOf(ctx).report(ctx, err) // the sender has nothing to do about it
 		}
 	}
 	if fresh || receipt.By.ID == actor.ID || !actor.Has(casework.Platform) {

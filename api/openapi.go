@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -143,15 +144,17 @@ func (a *API) serveDocument() error {
 	if err != nil {
 		return fmt.Errorf("api: write the OpenAPI document: %w", err)
 	}
-	asYAML, err := document.YAML()
-	if err != nil {
-		return fmt.Errorf("api: write the OpenAPI document: %w", err)
-	}
-	serve := func(path, mediaType string, body []byte) {
-		a.engine.GET(path, func(c *gin.Context) { c.Data(http.StatusOK, mediaType, body) })
-	}
-	serve("/openapi.json", "application/openapi+json", asJSON)
-	serve("/openapi.yaml", "application/openapi+yaml", asYAML)
+	// The same as YAML takes most of a start's time and is rarely asked for.
+	asYAML := sync.OnceValues(document.YAML)
+	a.engine.GET("/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/openapi+json", asJSON) })
+	a.engine.GET("/openapi.yaml", func(c *gin.Context) {
+		body, err := asYAML()
+		if err != nil {
+			writeProblem(c, problemOf(c.Request.Context(), err))
+			return
+		}
+		c.Data(http.StatusOK, "application/openapi+yaml", body)
+	})
 	a.serveDocs()
 	return nil
 }

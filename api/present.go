@@ -30,7 +30,7 @@ func presented(v reflect.Value) reflect.Value {
 	switch v.Kind() {
 	case reflect.Struct:
 		if v.Type() == timeType {
-			t, _ := v.Interface().(time.Time)
+			t, _ := reflect.TypeAssert[time.Time](v)
 			if t.IsZero() {
 				return v
 			}

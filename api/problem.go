@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -46,7 +47,7 @@ var kinds = map[casework.FaultKind]struct {
 // Problem is a refusal as clients get it (RFC 9457). It never repeats a value
 // that was sent, for values may be personal, and never holds the text of an
 // error of ours.
-type Problem struct {
+type Problem struct { //nolint:errname // the word of RFC 9457, and the name of the schema
 	Type      string                `json:"type" doc:"/problems/ 加错误代码 and the code"`
 	Title     string                `json:"title" doc:"错误种类 kind of problem"`
 	Status    int                   `json:"status"`
@@ -97,8 +98,7 @@ func newProblem(f *casework.Fault, requestID string) *Problem {
 // problemOf turns an error into what the client may see of it. What is ours is
 // logged here with the request's ID, by which it is found again.
 func problemOf(ctx context.Context, err error) *Problem {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
 	c := callOf(ctx)
@@ -108,17 +108,21 @@ func problemOf(ctx context.Context, err error) *Problem {
 		// The client went away; nobody reads the answer, and nothing is broken.
 		f = casework.Refuse(casework.Unavailable, "cancelled", casework.Say("请求已取消", "the request was cancelled"))
 	case f.Kind == casework.Internal, f.Kind == casework.Unavailable:
-		c.logger().ErrorContext(ctx, "request failed", slog.String("request_id", c.requestID),
-			slog.String("code", f.Code), slog.Any("error", err))
+		c.report(ctx, err)
 	}
 	return newProblem(f, c.requestID)
 }
 
+// report logs what went wrong on our side, under the ID that the client was
+// given.
+func (c *call) report(ctx context.Context, err error) {
+	c.logger().ErrorContext(ctx, "request failed", slog.String("request_id", c.requestID),
+		slog.String("code", casework.AsFault(err).Code), slog.Any("error", err))
+}
+
 // writeProblem answers outside huma: in middleware and for unknown routes.
 func writeProblem(c *gin.Context, p *Problem) {
-	for name, values := range p.GetHeaders() {
-		c.Writer.Header()[name] = values
-	}
+	maps.Copy(c.Writer.Header(), p.GetHeaders())
 	body, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // strings and numbers always marshal
@@ -180,10 +184,8 @@ func faultOfHuma(ctx context.Context, status int, text string, errs []error) *ca
 			Text: casework.Say("填报内容有误，请按提示修改", "the input is not valid; see each field"),
 		}
 	}
-	c := callOf(ctx)
-	if c.requestID != "" {
-		c.logger().ErrorContext(ctx, "request failed", slog.String("request_id", c.requestID),
-			slog.Int("status", status), slog.String("text", text), slog.Any("error", errors.Join(errs...)))
+	if c := callOf(ctx); c.requestID != "" {
+		c.report(ctx, fmt.Errorf("%d %s: %w", status, text, errors.Join(errs...)))
 	}
 	return casework.AsFault(nil)
 }

@@ -73,9 +73,10 @@ func parseBudget(words []string) (b Budget, ok bool) {
 		switch unit := Unit(words[0]); unit {
 		case SameDay, NextDay, NextCalendarDay, OnDate:
 			return Budget{Unit: unit}, true
+		default:
+			d, err := time.ParseDuration(words[0])
+			return Budget{Unit: WorkingTime, Time: d}, err == nil
 		}
-		d, err := time.ParseDuration(words[0])
-		return Budget{Unit: WorkingTime, Time: d}, err == nil
 	case 2:
 		n, err := strconv.ParseUint(words[0], 10, 64)
 		if err != nil {
@@ -135,8 +136,9 @@ func (b Budget) String() string {
 			return counted(int64(b.Time/time.Minute), "working_minute")
 		}
 		return b.Time.String()
+	default:
+		return string(b.Unit)
 	}
-	return string(b.Unit)
 }
 
 func counted(n int64, unit string) string {

@@ -14,7 +14,10 @@ import (
 // officeHours are the hours that the examples of this package's tests are worked out by.
 var officeHours = calendar.Hours{Spans: []calendar.Span{{From: 8*60 + 30, To: 12 * 60}, {From: 13*60 + 30, To: 17*60 + 30}}}
 
-func office(t testing.TB) *calendar.Calendar { return newCalendar(t, calendar.Seed(), officeHours) }
+func office(t testing.TB) *calendar.Calendar {
+	t.Helper()
+	return newCalendar(t, calendar.Seed(), officeHours)
+}
 
 func newCalendar(t testing.TB, n calendar.Notices, h calendar.Hours) *calendar.Calendar {
 	t.Helper()

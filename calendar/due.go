@@ -76,8 +76,8 @@ func (c *Calendar) unstopped(anchor time.Time, b Budget) (at time.Time, provisio
 	case WorkingTime:
 		at = c.Add(anchor, b.Time)
 		return at, c.guesses(anchor, at)
+	case SameDay, OnDate:
 	}
-	// What is left is SameDay and OnDate.
 	switch {
 	case !c.Working(date):
 		at = c.Close(c.Next(date))

@@ -84,7 +84,7 @@ func (r reference) close(t time.Time) time.Time {
 func (r reference) unstopped(anchor time.Time, b calendar.Budget) time.Time {
 	const day = 24 * time.Hour
 	t := calendar.DateOf(anchor).At(0)
-	switch b.Unit {
+	switch b.Unit { //nolint:exhaustive // the rest is counted below
 	case calendar.WorkingTime:
 		return r.add(anchor, b.Time)
 	case calendar.NextCalendarDay:

@@ -157,7 +157,7 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	k.changes.task(closed)
 	k.dropEnded()
 	k.record(now, a.Actor, TaskCompleted, closed.ID,
-		Sayf("完成任务：%[1]s（%[3]s）", "task done: %[2]s (%[3]s)", closed.Title(), closed.Kind, closed.Outcome), json.RawMessage(a.Input))
+		Sayf("完成任务：%[1]s（%[3]s）", "task done: %[2]s (%[3]s)", closed.Title(), closed.Kind, closed.Outcome), a.Input)
 	return nil
 }
 

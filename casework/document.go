@@ -74,8 +74,9 @@ func (d DocumentKind) Drafted() bool {
 	switch d {
 	case Booking, NoticeOfAcceptance, MaterialRequisition, CommencementReport, AcceptanceConfirmation, Briefing:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Document is the record of one file; its bytes lie in the blob store.

@@ -76,8 +76,7 @@ func Refuse(kind FaultKind, code string, text Text) *Fault {
 // AsFault finds the Fault in an error's chain. Anything else becomes an
 // Internal fault that says nothing of its cause.
 func AsFault(err error) *Fault {
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
 	}
 	return Refuse(Internal, "internal", Say("系统内部错误，请稍后重试", "internal error, please try again later"))

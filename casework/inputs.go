@@ -70,6 +70,7 @@ func (in *NoteInput) apply(k *Case, t *Task, by Actor, now time.Time) string {
 		if p := k.permit(PermitKind(t.Qualifier)); p != nil {
 			p.WithdrawnAt = now
 		}
+	default:
 	}
 	return done
 }

@@ -167,8 +167,6 @@ func FaultOf(err error) (*casework.Fault, bool) {
 		return nil, false
 	}
 	var f *casework.Fault
-	if err := app.Details(&f); err != nil || f == nil || f.Kind == "" {
-		return nil, false
-	}
-	return f, true
+	understood := app.Details(&f) == nil && f != nil && f.Kind != ""
+	return f, understood
 }

@@ -100,8 +100,9 @@ func AnswerTo(t casework.Task, c Choices, now time.Time) Answer {
 		return plain(casework.UpgradeBuildInput{BuiltAt: now})
 	case casework.CommissionUpgrade:
 		return plain(casework.UpgradeCommissionInput{CommissionedAt: now, Pressure: 0.32, WaterPassed: true})
+	default:
+		return plain(casework.NoteInput{Note: "已办理"})
 	}
-	return plain(casework.NoteInput{Note: "已办理"})
 }
 
 func plain(input any) Answer { return Answer{Input: input} }

@@ -230,6 +230,7 @@ func (p *Play) follow(ctx context.Context, number, code string, f fate) error {
 				return nil
 			}
 			return p.pauseCase(ctx, number)
+		default:
 		}
 		if err := p.complete(ctx, t, number, code, f); err != nil {
 			return fmt.Errorf("%s: %w", t.Kind, err)

@@ -101,7 +101,7 @@ func (p *installation) open(ctx context.Context) error {
 	if err := p.StartWorker(); err != nil {
 		return err
 	}
-	if err := p.StartAPI(); err != nil {
+	if err := p.StartAPI(ctx); err != nil {
 		return err
 	}
 	p.config.Listen = p.Address

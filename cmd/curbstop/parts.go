@@ -56,7 +56,7 @@ func apiCommand() *cobra.Command {
 		Use: "api", Short: "serve the HTTP API on an existing PostgreSQL and Temporal", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), func(s *service.Service) error {
-				if err := s.StartAPI(); err != nil {
+				if err := s.StartAPI(cmd.Context()); err != nil {
 					return err
 				}
 				slog.Info("The API listens.", "address", s.Address)

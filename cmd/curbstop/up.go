@@ -55,7 +55,7 @@ func start(ctx context.Context, c service.Config, dataDir string, say func(strin
 	if err := e.StartWorker(); err != nil {
 		return nil, err
 	}
-	return e, e.StartAPI()
+	return e, e.StartAPI(ctx)
 }
 
 func (e *embedded) startStack(ctx context.Context, c *service.Config, dataDir string, say func(string)) error {

@@ -100,7 +100,7 @@ func (l *lines) join(r record, width int) (record, error) {
 		if alone, end := split(more.text); end == whole && len(alone) == width {
 			break
 		}
-		joint += "\n" + more.text
+		joint += "\n" + more.text //nolint:modernize // each length is split by itself, and there are ten at most
 		cells, end := split(joint)
 		if end == whole && (width == 0 || len(cells) == width) {
 			l.ahead = l.ahead[n+1:]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"encoding/csv"
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
@@ -128,9 +129,7 @@ func expected(t *testing.T, file string, specials map[string]special) []outcome 
 		}
 		s := specials[cell["序号"]]
 		o := outcome{Line: i + 2, Number: cell["序号"], Notes: s.notes, Fault: s.fault}
-		for header, text := range s.reads {
-			cell[header] = text
-		}
+		maps.Copy(cell, s.reads)
 		if s.fault == "" {
 			o.Requests = plainly(t, file, cell)
 		}

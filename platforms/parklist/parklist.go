@@ -186,7 +186,7 @@ const (
 // The columns before this one make a request; a list must have them.
 const firstOptional = use
 
-var headers = [columnCount]string{
+var headers = [columnCount]string{ //nolint:gosec // column headers, one of which names a code, not credentials
 	number: "序号", applicant: "单位名称", creditCode: "统一社会信用代码", contact: "联系人", phone: "联系电话",
 	district: "所属区县", address: "用能地址", utility: "用能类型", use: "用途", volume: "预计日用量(立方米)",
 	diameter: "口径(mm)", wantedOn: "计划通水(气)日期", digsRoad: "是否需开挖道路", usesGreen: "是否占用绿地", remark: "备注",

@@ -61,7 +61,7 @@ func seedCalendar(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close() //nolint:errcheck // nothing was written that closing could lose
+	defer s.Close()
 	return s.SeedNotices(ctx, calendar.Seed())
 }
 

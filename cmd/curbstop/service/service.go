@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -117,7 +118,7 @@ func (s *Service) StartWorker() error {
 
 // StartAPI begins to answer requests, and to start the cases that a process
 // accepted and could not start before it ended.
-func (s *Service) StartAPI() error {
+func (s *Service) StartAPI(ctx context.Context) error {
 	key, err := s.Config.jwtKey()
 	if err != nil {
 		return err
@@ -133,7 +134,8 @@ func (s *Service) StartAPI() error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", s.Config.Listen)
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", s.Config.Listen)
 	if err != nil {
 		return fmt.Errorf("the API can't listen on %s (CURBSTOP_LISTEN): %w", s.Config.Listen, err)
 	}
@@ -187,8 +189,8 @@ func (s *Service) catchUp() func(context.Context) error {
 // bounds how long requests under way are waited for.
 func (s *Service) Close(ctx context.Context) error {
 	var errs []error
-	for i := len(s.stops) - 1; i >= 0; i-- {
-		errs = append(errs, s.stops[i](ctx))
+	for _, stop := range slices.Backward(s.stops) {
+		errs = append(errs, stop(ctx))
 	}
 	s.stops = nil
 	return errors.Join(errs...)

@@ -1,0 +1,35 @@
+package worker_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/curbstop/curbstop/activities"
+	"github.com/curbstop/curbstop/worker"
+)
+
+// registry notes the names under which everything is registered.
+type registry struct{ workflows, activities []string }
+
+func (r *registry) RegisterWorkflowWithOptions(_ any, o workflow.RegisterOptions) {
+	r.workflows = append(r.workflows, o.Name)
+}
+
+func (r *registry) RegisterActivityWithOptions(_ any, o activity.RegisterOptions) {
+	r.activities = append(r.activities, o.Name)
+}
+
+// The names stand in the histories of running cases. One that changes here
+// strands them, so a renamed function keeps its name.
+func TestNamesAreThoseOfTheHistories(t *testing.T) {
+	t.Parallel()
+	r := &registry{}
+	worker.Register(r, worker.Activities{Records: &activities.Records{}, Deadlines: &activities.Deadlines{}, Documents: &activities.Documents{}})
+	require.Equal(t, &registry{
+		workflows:  []string{"ConnectionWorkflow", "NetworkUpgradeWorkflow"},
+		activities: []string{"SaveRecords", "WorkOutDeadlines", "DraftDocuments"},
+	}, r)
+}
