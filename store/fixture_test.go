@@ -54,7 +54,15 @@ func execute(t testing.TB, url, statement string) error {
 	return err
 }
 
-func equal(t testing.TB, want, got any) {
+// tester is a test, or one try of a property.
+type tester interface {
+	require.TestingT
+	Helper()
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
+func equal(t tester, want, got any) {
 	t.Helper()
 	// What a case has not handed over yet is not part of its state.
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(casework.Case{}), cmpopts.EquateEmpty()); diff != "" {
@@ -124,7 +132,7 @@ func begin(number string, r casework.Request, received time.Time) *story {
 }
 
 // act applies an action as a workflow does, at a moment.
-func (y *story) act(t testing.TB, a casework.Action, now time.Time) {
+func (y *story) act(t tester, a casework.Action, now time.Time) {
 	t.Helper()
 	require.False(t, y.Changed(), "save before the next action")
 	next, err := y.Try(a, now)
@@ -133,14 +141,14 @@ func (y *story) act(t testing.TB, a casework.Action, now time.Time) {
 }
 
 // save works out the deadlines and saves what happened.
-func (y *story) save(t testing.TB, s *store.Store) {
+func (y *story) save(t tester, s *store.Store) {
 	t.Helper()
 	one := y.commit(t)
 	require.NoError(t, s.Save(t.Context(), one.snapshot, one.changes))
 }
 
 // commit works out the deadlines and hands over what happened.
-func (y *story) commit(t testing.TB) save {
+func (y *story) commit(t tester) save {
 	t.Helper()
 	cal, err := calendar.New(calendar.Seed(), y.Terms.Hours)
 	require.NoError(t, err)
@@ -206,7 +214,7 @@ type records struct {
 	Escalations []casework.Escalation
 }
 
-func read(t testing.TB, s *store.Store, number string) (r records) {
+func read(t tester, s *store.Store, number string) (r records) {
 	t.Helper()
 	ctx := t.Context()
 	var err error

@@ -34,6 +34,14 @@ func (s *Store) eventRow(e casework.Event) eventRow {
 	}
 }
 
+func (s *Store) event(r eventRow) (casework.Event, error) {
+	data, err := s.openBytes(r.Data, dataContext(r.CaseNumber, r.N))
+	return casework.Event{
+		Case: r.CaseNumber, N: r.N, At: moment(&r.At), Kind: r.Kind, Actor: r.Actor, Stage: r.Stage, Task: r.Task,
+		Note: casework.Say(r.NoteZH, r.NoteEN), Data: data,
+	}, err
+}
+
 // eventPlace is where an event stands in the timeline.
 type eventPlace struct {
 	N int64 `json:"n"`
@@ -54,16 +62,47 @@ func (s *Store) Timeline(ctx context.Context, number string, p casework.Page) ([
 	}
 	events := make([]casework.Event, len(rows))
 	for i, r := range rows {
-		data, err := s.openBytes(r.Data, dataContext(r.CaseNumber, r.N))
-		if err != nil {
+		if events[i], err = s.event(r); err != nil {
 			return nil, "", err
-		}
-		events[i] = casework.Event{
-			Case: r.CaseNumber, N: r.N, At: moment(&r.At), Kind: r.Kind, Actor: r.Actor, Stage: r.Stage, Task: r.Task,
-			Note: casework.Say(r.NoteZH, r.NoteEN), Data: data,
 		}
 	}
 	return events, next, nil
+}
+
+// abandonedRow is an event in the table of those that were abandoned.
+type abandonedRow struct {
+	Event       eventRow `gorm:"embedded"`
+	AbandonedAt time.Time
+	ReplacedBy  int64
+}
+
+func (abandonedRow) TableName() string { return "abandoned_events" }
+
+// AbandonedEvent is an event that was recorded and then turned out never to
+// have happened for the workflow.
+type AbandonedEvent struct {
+	casework.Event
+	AbandonedAt time.Time `json:"abandoned_at"`
+	ReplacedBy  int64     `json:"replaced_by"` // the version of the case that took its place
+}
+
+// Abandoned lists for auditors the events of a case that [Store.Save] replaced,
+// in the order in which it did. Only lost workflow tasks make any, so they are
+// few.
+func (s *Store) Abandoned(ctx context.Context, number string) ([]AbandonedEvent, error) {
+	rows, err := gorm.G[abandonedRow](s.db).Where("case_number = ?", number).Order("id").Find(ctx)
+	if err != nil {
+		return nil, failed("read abandoned events", err)
+	}
+	events := make([]AbandonedEvent, len(rows))
+	for i, r := range rows {
+		e, err := s.event(r.Event)
+		if err != nil {
+			return nil, err
+		}
+		events[i] = AbandonedEvent{Event: e, AbandonedAt: moment(&r.AbandonedAt), ReplacedBy: r.ReplacedBy}
+	}
+	return events, nil
 }
 
 type touchpointRow struct {

@@ -9,23 +9,43 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 
 	"github.com/curbstop/curbstop/casework"
 )
 
-// errDiverged says that another event already has the number of one to be
-// saved. The one workflow that writes a case never decides twice about the
-// same number, so its history was rewritten (a reset): a person must look.
+// errDiverged says that two different events claim the same number at the same
+// moment. No workflow does that, however often it decides anew, so there is a
+// mistake in the program: a person must look.
 var errDiverged = errors.New("the history diverges from what is recorded")
 
 // Save records what one decision did, with the case as it stands after it, in
 // one transaction. The changes must be all that happened since the last Save.
 //
+// The workflow is the only truth about a case, and it may forget: if the task
+// in which it decided fails after the Save, it is run again from before, later,
+// and may decide something else. Nobody was told of what it forgot. So where
+// the changes bring another event under a number that is taken, the moments at
+// which the two were decided judge between them:
+//
+//   - Later than what is recorded, they replace it. The recorded events from
+//     that number on are moved to where [Store.Abandoned] finds them, and all
+//     that came with them is undone. The case may have fewer events after this.
+//   - Earlier, they come from an attempt that was itself forgotten, and change
+//     nothing. This holds too for numbers not taken yet, if what is recorded
+//     before them was decided later.
+//   - At the same moment they can't differ: the Save is refused.
+//
+// Until the workflow decides anew, readers see what it forgot.
+//
 // Saving again changes nothing, so a caller that does not know whether a Save
-// succeeded repeats it. A Save of an older version than the one stored changes
-// nothing either: it was overtaken, and what it holds is there. A Save that
-// leaves a gap in the history, or that brings another event under a number
-// that is taken, is refused.
+// succeeded repeats it. A Save that leaves a gap in the history is refused.
+// Neither refusal is a [casework.Fault], nor does repeating the Save help; but
+// nothing is lost by repeating it until a person has looked.
+//
+// Changes without events, such as due moments alone, carry no moment and
+// replace nothing: they are recorded if the case's version is the one stored,
+// and change nothing if it is an older one.
 func (s *Store) Save(ctx context.Context, k *casework.Case, c casework.Changes) error {
 	rows, err := s.rows(k, c)
 	if err != nil {
@@ -37,6 +57,8 @@ func (s *Store) Save(ctx context.Context, k *casework.Case, c casework.Changes) 
 // caseRows are the rows of one Save, sealed before the transaction begins so
 // that it is short.
 type caseRows struct {
+	at          time.Time // when they are saved
+	since       int64     // the number of the first event
 	snapshot    caseRow
 	events      []eventRow
 	tasks       []taskRow
@@ -44,12 +66,29 @@ type caseRows struct {
 	escalations []escalationRow
 	touchpoints []touchpointRow
 	documents   []documentRow
+	// What is live but did not change. Only rows that an abandoned attempt may
+	// have changed are put right by it. Tasks need none of it, because all live
+	// ones are among the tasks; touchpoints and documents never change.
+	standingDeadlines   []deadlineRow
+	standingEscalations []escalationRow
 }
+
+// sinceRow is a row with the number of the event with which it was first
+// recorded, which later writes of the row leave alone. Only writing and taking
+// back know it.
+type sinceRow[R schema.Tabler] struct {
+	Row   R     `gorm:"embedded"`
+	Since int64 `gorm:"<-:create"`
+}
+
+// TableName implements [schema.Tabler].
+func (r sinceRow[R]) TableName() string { return r.Row.TableName() }
 
 func (s *Store) rows(k *casework.Case, c casework.Changes) (r caseRows, err error) {
 	if r.snapshot, err = s.caseRow(k); err != nil {
 		return r, err
 	}
+	r.at, r.since = s.now(), k.Version-int64(len(c.Events))+1
 	for _, e := range c.Events {
 		r.events = append(r.events, s.eventRow(e))
 	}
@@ -70,11 +109,21 @@ func (s *Store) rows(k *casework.Case, c casework.Changes) (r caseRows, err erro
 	for _, d := range c.Deadlines {
 		r.deadlines = append(r.deadlines, deadlineRowOf(k.Number, d))
 	}
+	for _, d := range k.Deadlines {
+		if !slices.ContainsFunc(c.Deadlines, func(changed casework.Deadline) bool { return changed.ID == d.ID }) {
+			r.standingDeadlines = append(r.standingDeadlines, deadlineRowOf(k.Number, d))
+		}
+	}
 	for i, e := range c.Escalations {
 		// One that fired and was acknowledged in the same decision comes
 		// twice; the last word counts.
 		if !slices.ContainsFunc(c.Escalations[i+1:], func(later casework.Escalation) bool { return later.ID == e.ID }) {
 			r.escalations = append(r.escalations, s.escalationRow(e))
+		}
+	}
+	for _, e := range k.Escalations {
+		if !slices.ContainsFunc(c.Escalations, func(changed casework.Escalation) bool { return changed.ID == e.ID }) {
+			r.standingEscalations = append(r.standingEscalations, s.escalationRow(e))
 		}
 	}
 	// The case counts its touchpoints, so those of this decision have the last
@@ -108,71 +157,154 @@ func deadlineOf(t casework.Task, k *casework.Case, c casework.Changes) *casework
 	return nil
 }
 
-// write is the transaction of a Save. The case's own row comes first: its lock
-// puts Saves of one case into a row, and its version alone decides which of
-// them may change anything.
+// write is the transaction of a Save.
 func (r caseRows) write(ctx context.Context, tx *gorm.DB) error {
-	written, err := insert(tx, []caseRow{r.snapshot}, clause.OnConflict{
-		Columns:   []clause.Column{{Name: "number"}},
-		UpdateAll: true,
-		Where:     clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "cases.version <= excluded.version"}}},
-	})
+	version, err := r.lock(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if err := appendEvents(ctx, tx, r.events); err != nil || written == 0 {
-		return err // nil if the Save was overtaken
+	ruling, err := r.judge(ctx, tx, version)
+	switch {
+	case err != nil:
+		return err
+	case ruling == nothingNew:
+		return nil
+	case ruling == laterTruth:
+		if err := r.abandon(tx); err != nil {
+			return err
+		}
+		r.deadlines = append(r.deadlines, r.standingDeadlines...)
+		r.escalations = append(r.escalations, r.standingEscalations...)
 	}
 	replace := clause.OnConflict{UpdateAll: true}
 	keep := clause.OnConflict{DoNothing: true}
-	if _, err = insert(tx, r.tasks, replace); err == nil {
-		_, err = insert(tx, r.deadlines, replace)
+	if err = insert(tx, []caseRow{r.snapshot}, replace); err == nil {
+		err = insert(tx, r.events, keep)
 	}
 	if err == nil {
-		_, err = insert(tx, r.escalations, replace)
+		err = insert(tx, since(r.since, r.tasks), replace)
 	}
 	if err == nil {
-		_, err = insert(tx, r.touchpoints, keep)
+		err = insert(tx, since(r.since, r.deadlines), replace)
 	}
 	if err == nil {
-		_, err = insert(tx, r.documents, keep)
+		err = insert(tx, since(r.since, r.escalations), replace)
+	}
+	if err == nil {
+		err = insert(tx, since(r.since, r.touchpoints), keep)
+	}
+	if err == nil {
+		err = insert(tx, since(r.since, r.documents), keep)
 	}
 	return err
 }
 
-// insert writes rows in one statement and tells how many were written.
-func insert[R any](tx *gorm.DB, rows []R, on clause.OnConflict) (int64, error) {
-	if len(rows) == 0 {
-		return 0, nil
+// lock takes the lock on the case's own row, which puts Saves of one case into
+// a line, and tells the version stored. A case that is not there yet is
+// inserted: of two that are first, one inserts it and the other waits for that.
+func (r caseRows) lock(ctx context.Context, tx *gorm.DB) (version int64, err error) {
+	locked := clause.Locking{Strength: clause.LockingStrengthUpdate}
+	for {
+		stored, err := gorm.G[caseLine](tx, locked).Where("number = ?", r.snapshot.Line.Number).Take(ctx)
+		if !errors.Is(err, gorm.ErrRecordNotFound) {
+			return stored.Version, err
+		}
+		inserted := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&r.snapshot)
+		if inserted.Error != nil || inserted.RowsAffected == 1 {
+			return 0, inserted.Error
+		}
 	}
-	result := tx.Clauses(on).Create(&rows)
-	return result.RowsAffected, result.Error
 }
 
-// appendEvents adds events to the history. Those that are there already must
-// be the same ones.
-func appendEvents(ctx context.Context, tx *gorm.DB, events []eventRow) error {
-	added, err := insert(tx, events, clause.OnConflict{DoNothing: true})
-	if err != nil || added == int64(len(events)) {
-		return err
+// ruling is what becomes of a Save.
+type ruling int
+
+const (
+	nothingNew ruling = iota // it is there already, or was overtaken or abandoned
+	nextTruth                // it follows what is recorded
+	laterTruth               // it replaces what is recorded from its first event on
+)
+
+// judge compares what is to be saved with what is recorded. The lock is held.
+func (r caseRows) judge(ctx context.Context, tx *gorm.DB, version int64) (ruling, error) {
+	if len(r.events) == 0 {
+		if r.snapshot.Line.Version < version {
+			return nothingNew, nil
+		}
+		return nextTruth, nil
 	}
-	numbers := make([]int64, len(events))
-	for i, e := range events {
-		numbers[i] = e.N
-	}
-	recorded, err := gorm.G[eventRow](tx).Where("case_number = ? AND n IN ?", events[0].CaseNumber, numbers).Order("n").Find(ctx)
+	// The same numbers, and the last event before them.
+	recorded, err := gorm.G[eventRow](tx).Where("case_number = ? AND n BETWEEN ? AND ?",
+		r.snapshot.Line.Number, min(r.since-1, version), r.snapshot.Line.Version).Order("n").Find(ctx)
 	if err != nil {
-		return err
+		return nothingNew, err
 	}
-	if !slices.EqualFunc(events, recorded, eventRow.same) {
-		return fmt.Errorf("%w: case %s", errDiverged, events[0].CaseNumber)
+	first := r.events[0]
+	if len(recorded) > 0 && recorded[0].N < first.N {
+		if first.moment().Before(recorded[0].At) {
+			return nothingNew, nil
+		}
+		recorded = recorded[1:]
 	}
-	return nil
+	if len(recorded) == 0 {
+		return nextTruth, nil
+	}
+	if order := first.moment().Compare(recorded[0].At); order > 0 {
+		return laterTruth, nil
+	} else if order < 0 {
+		return nothingNew, nil
+	}
+	both := min(len(r.events), len(recorded))
+	switch {
+	case !slices.EqualFunc(r.events[:both], recorded[:both], eventRow.same):
+		return nothingNew, fmt.Errorf("%w: case %s from event %d on", errDiverged, first.CaseNumber, first.N)
+	case both == len(r.events):
+		return nothingNew, nil
+	}
+	return nextTruth, nil
+}
+
+// abandon takes back what is recorded from the first event on. Rows that are
+// older but were changed since are written anew by who calls it: what has ended
+// in truth is among the changes, or had ended before and can't have changed.
+func (r caseRows) abandon(tx *gorm.DB) error {
+	const columns = "case_number, n, at, kind, actor, stage, task, note_zh, note_en, data"
+	number := r.snapshot.Line.Number
+	// The guard of events lets go only what it sees kept, so it is kept first.
+	err := tx.Exec("INSERT INTO abandoned_events ("+columns+", abandoned_at, replaced_by) SELECT "+columns+", ?, ? FROM events WHERE case_number = ? AND n >= ? ORDER BY n",
+		r.at, r.snapshot.Line.Version, number, r.since).Error
+	if err == nil {
+		err = tx.Exec("DELETE FROM events WHERE case_number = ? AND n >= ?", number, r.since).Error
+	}
+	for _, table := range []schema.Tabler{taskRow{}, deadlineRow{}, escalationRow{}, touchpointRow{}, documentRow{}} {
+		if err == nil {
+			err = tx.Exec("DELETE FROM ? WHERE case_number = ? AND since >= ?", clause.Table{Name: table.TableName()}, number, r.since).Error
+		}
+	}
+	return err
+}
+
+// since makes rows remember with which event they were recorded.
+func since[R schema.Tabler](n int64, rows []R) []sinceRow[R] {
+	remembered := make([]sinceRow[R], len(rows))
+	for i, row := range rows {
+		remembered[i] = sinceRow[R]{row, n}
+	}
+	return remembered
+}
+
+// insert writes rows in one statement.
+func insert[R any](tx *gorm.DB, rows []R, on clause.OnConflict) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return tx.Clauses(on).Create(&rows).Error
 }
 
 // same compares what tells events apart; sealed bytes differ each time.
 func (e eventRow) same(other eventRow) bool {
-	return e.N == other.N && e.Kind == other.Kind && e.Actor == other.Actor && e.Task == other.Task &&
-		// PostgreSQL keeps microseconds.
-		e.At.Truncate(time.Microsecond).Equal(other.At)
+	return e.N == other.N && e.Kind == other.Kind && e.Actor == other.Actor && e.Task == other.Task && e.moment().Equal(other.At)
 }
+
+// moment is when the event happened as PostgreSQL keeps it, in microseconds.
+func (e eventRow) moment() time.Time { return e.At.Truncate(time.Microsecond) }

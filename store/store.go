@@ -4,9 +4,10 @@
 //
 // A case is written by its workflow alone, through [Store.Save]; people's reads
 // come from here, never from a workflow. Saving is idempotent: repeated, late
-// and overtaken calls change nothing. What the workflow must not get wrong the
-// schema refuses as well: a gap in a history, a changed event, two live tasks
-// that nobody could tell apart.
+// and overtaken calls change nothing. What a workflow recorded and then forgot,
+// because its task failed, gives way to what it decides later. What must not go
+// wrong the schema refuses as well: a gap in a history, a changed or lost event,
+// two live tasks that nobody could tell apart.
 //
 // Personal data lies sealed in columns of type bytea; see package seal. In the
 // clear stand only what lists must filter, sort and show, with natural persons

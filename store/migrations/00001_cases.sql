@@ -6,6 +6,11 @@
 -- that the process may yet extend (stages, task kinds, channels, rungs) are judged
 -- by package casework; checked here are those on which an index or a constraint
 -- of this file relies.
+--
+-- Where a table has a column since, it is the number of the event with which the
+-- row was first recorded, or of the one that was to come next where nothing but
+-- the row changed. If that event turns out never to have happened, the row goes
+-- with it.
 
 -- +goose Up
 
@@ -80,10 +85,56 @@ CREATE TABLE events (
     -- An event is refused unless the one before it is there: a history has no gaps.
     CONSTRAINT events_without_gap FOREIGN KEY (case_number, previous) REFERENCES events (case_number, n)
 );
-CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE ON events
+CREATE TRIGGER events_append_only BEFORE UPDATE ON events
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER events_never_emptied BEFORE TRUNCATE ON events
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- What a workflow recorded and then forgot, because the task in which it had
+-- decided failed: it decided anew, and nobody was ever told of these. They stay
+-- as a proof of what was tried.
+CREATE TABLE abandoned_events (
+    id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- a number may be abandoned more than once
+    case_number  text        NOT NULL REFERENCES cases (number),
+    n            bigint      NOT NULL,
+    at           timestamptz NOT NULL,
+    kind         text        NOT NULL,
+    actor        text        NOT NULL,
+    stage        text        NOT NULL,
+    task         text        NOT NULL,
+    note_zh      text        NOT NULL,
+    note_en      text        NOT NULL,
+    data         bytea,
+    abandoned_at timestamptz NOT NULL,
+    replaced_by  bigint      NOT NULL  -- the version of the case that took their place
+);
+-- The guard of events looks here for what it lets go.
+CREATE INDEX abandoned_events_by_number ON abandoned_events (case_number, n);
+CREATE TRIGGER abandoned_events_append_only BEFORE UPDATE OR DELETE ON abandoned_events
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER abandoned_events_never_emptied BEFORE TRUNCATE ON abandoned_events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- An event leaves the history only if it is kept there word for word, and, by
+-- events_without_gap, only together with all that follow it.
+-- +goose StatementBegin
+CREATE FUNCTION refuse_loss() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM abandoned_events AS kept
+        WHERE kept.case_number = OLD.case_number AND kept.n = OLD.n AND kept.data IS NOT DISTINCT FROM OLD.data
+          AND (kept.at, kept.kind, kept.actor, kept.stage, kept.task, kept.note_zh, kept.note_en)
+            = (OLD.at, OLD.kind, OLD.actor, OLD.stage, OLD.task, OLD.note_zh, OLD.note_en)
+    ) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'table % is append-only: % is refused of what abandoned_events does not keep', TG_TABLE_NAME, TG_OP
+        USING ERRCODE = 'restrict_violation';
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER events_never_lost BEFORE DELETE ON events
+    FOR EACH ROW EXECUTE FUNCTION refuse_loss();
 
 -- A snapshot is refused unless its last event is recorded. Deferred, because
 -- the case comes before its events within a transaction.
@@ -111,7 +162,8 @@ CREATE TABLE tasks (
     due_at            timestamptz,          -- of the task's own limit, else of the lane's; null while the clock stands
     remaining_seconds bigint      NOT NULL, -- working time left while the clock stands
     stopped           boolean     NOT NULL,
-    provisional       boolean     NOT NULL
+    provisional       boolean     NOT NULL,
+    since             bigint      NOT NULL
 );
 -- A case never has two live tasks that nobody could tell apart.
 CREATE UNIQUE INDEX tasks_one_live ON tasks (case_number, kind, qualifier) WHERE state = 'open';
@@ -144,6 +196,7 @@ CREATE TABLE deadlines (
     met_at            timestamptz,
     dropped_at        timestamptz,
     body              jsonb       NOT NULL, -- the whole deadline: budget, holds, rungs; no personal data
+    since             bigint      NOT NULL,
     PRIMARY KEY (case_number, id)
 );
 -- Live deadlines by their due moment: what falls due next in the city, and what
@@ -166,7 +219,8 @@ CREATE TABLE escalations (
     fired_at        timestamptz NOT NULL,
     acknowledged_at timestamptz,
     acknowledged_by text        NOT NULL,
-    note            bytea
+    note            bytea,
+    since           bigint      NOT NULL
 );
 -- The list is read newest first.
 CREATE INDEX escalations_by_fired ON escalations (fired_at DESC, id DESC);
@@ -184,6 +238,7 @@ CREATE TABLE touchpoints (
     note_en     text        NOT NULL,
     at          timestamptz NOT NULL,
     actor       text        NOT NULL,
+    since       bigint      NOT NULL,
     PRIMARY KEY (case_number, n)
 );
 
@@ -198,6 +253,7 @@ CREATE TABLE documents (
     drafted     boolean     NOT NULL,
     at          timestamptz NOT NULL,
     actor       text        NOT NULL,
+    since       bigint      NOT NULL,
     -- The title is in the sealed snapshot only: files are named after people.
     PRIMARY KEY (case_number, id)
 );
@@ -205,5 +261,6 @@ CREATE TABLE documents (
 -- +goose Down
 ALTER TABLE cases DROP CONSTRAINT cases_last_event;
 DROP VIEW task_lines;
-DROP TABLE documents, touchpoints, escalations, deadlines, tasks, events, cases;
+DROP TABLE documents, touchpoints, escalations, deadlines, tasks, abandoned_events, events, cases;
+DROP FUNCTION refuse_loss();
 DROP FUNCTION refuse_change();
