@@ -127,7 +127,7 @@ func TestTokensOfAnOpenIDProvider(t *testing.T) {
 		"expired":             sign(func(c jwt.MapClaims) { c["exp"] = noon.Add(-time.Hour).Unix() }),
 		"another audience":    sign(func(c jwt.MapClaims) { c["aud"] = "billing" }),
 		"another's key":       forge(func(c jwt.MapClaims) { c["iss"] = url }),
-		"the shared secret":   mint(t, jwt.SigningMethodHS256, testKey, func(c jwt.MapClaims) { c["iss"], c["aud"] = url, "curbstop" }),
+		"the built-in key":    mint(t, jwt.SigningMethodHS256, testKey, func(c jwt.MapClaims) { c["iss"], c["aud"] = url, "curbstop" }),
 		"an unknown person":   sign(func(c jwt.MapClaims) { c["preferred_username"] = "ghost" }),
 		"the built-in issuer": sign(func(c jwt.MapClaims) { c["iss"], c["aud"] = issuer, audience }),
 	} {

@@ -339,10 +339,8 @@ func (p *people) must(actions ...casework.Action) {
 		accepted, err := p.try(a)
 		require.NoError(p.t, err, "%T %+v", a, a)
 		require.True(p.t, accepted, "%T was not answered", a)
-		if !p.book.ended() {
-			// A second passes between two actions, in which drafts are written.
-			p.wait(time.Second)
-		}
+		// A second passes between two actions, in which drafts are written.
+		p.wait(time.Second)
 	}
 }
 

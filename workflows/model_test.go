@@ -23,7 +23,7 @@ import (
 func TestModel(t *testing.T) {
 	t.Parallel()
 	// Each part plays a hundred histories, or as many as -rapid.checks says.
-	for part := range 6 {
+	for part := range 4 {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {

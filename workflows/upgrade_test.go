@@ -23,6 +23,7 @@ func TestTaskOrderWaitsForTheUpgrade(t *testing.T) {
 		p.reach(casework.BriefCustomer, upgrade)
 		built := p.on(upgradeNumber)
 		require.Equal(t, []string{"design_upgrade"}, built.kinds())
+		require.Equal(t, casework.Received, built.events[0].Kind)
 		require.Equal(t, casework.Contact{}, built.snapshot.Request.Contact, "the crews have no business with the customer's phone")
 		p.reach(casework.PrepareMaterials)
 		p.finish(casework.PrepareMaterials)

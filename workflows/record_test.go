@@ -1,0 +1,275 @@
+package workflows_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/contract"
+	"github.com/curbstop/curbstop/demo"
+	"github.com/curbstop/curbstop/devstack"
+	"github.com/curbstop/curbstop/policy"
+	"github.com/curbstop/curbstop/worker"
+)
+
+// TestRecord plays cases on a real server and writes their histories for
+// TestReplay. It runs only when CURBSTOP_RECORD is set: a history is recorded
+// once, when its kind of case is new, and stays.
+func TestRecord(t *testing.T) {
+	if os.Getenv("CURBSTOP_RECORD") == "" {
+		t.Skip("set CURBSTOP_RECORD=1 to record histories anew")
+	}
+	stack, err := devstack.Start(t.Context(), devstack.Options{Ephemeral: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stack.Close(context.WithoutCancel(t.Context()))) })
+	c, r := recorder(t, stack.TemporalAddress)
+
+	for name, script := range map[string]func(l *live){
+		"straight": func(l *live) { l.straight(demo.Choices{}) },
+		"follow-up": func(l *live) {
+			l.reach(casework.FollowUp, demo.Choices{NotYet: true})
+			for range 3 {
+				l.finish(casework.FollowUp, demo.Choices{NotYet: true})
+			}
+			l.finish(casework.FollowUp, demo.Choices{})
+			l.straight(demo.Choices{})
+		},
+		"withdrawal": func(l *live) {
+			l.reach(casework.PrepareMaterials, permitsOf(road, green))
+			l.finish(casework.PrepareMaterials, demo.Choices{})
+			l.finish(casework.FilePermit, demo.Choices{})
+			l.finish(casework.RecordPermitResult, demo.Choices{RefusePermit: true})
+			l.finish(casework.HandOverPermit, demo.Choices{})
+			l.finish(casework.FilePermit, demo.Choices{})
+			l.must(casework.Withdraw{By: byCustomer, Reason: "项目取消"})
+			l.straight(demo.Choices{})
+		},
+		"upgrade": func(l *live) {
+			l.reach(casework.PrepareMaterials, demo.Choices{Upgrade: true})
+			l.must(casework.PauseCase{By: byStaff, Reason: casework.ForceMajeure, Evidence: "暴雨", PlannedEnd: time.Now().Add(time.Hour)})
+			l.finish(casework.PrepareMaterials, demo.Choices{})
+			l.must(casework.ResumeCase{By: byStaff})
+			built := l.on(l.number + "-U1")
+			built.straight(demo.Choices{})
+			l.save("upgrade-child", built.number)
+			require.Eventually(l.t, func() bool { return len(l.snapshot().Tasks) > 0 }, time.Minute, 50*time.Millisecond)
+			l.reach(casework.AcceptMeter, demo.Choices{})
+			l.finish(casework.AcceptMeter, demo.Choices{MeterFails: true})
+			l.reach(casework.Callback, demo.Choices{})
+			l.finish(casework.Callback, demo.Choices{Dissatisfied: true})
+			l.straight(demo.Choices{})
+		},
+		// Withdrawn with nothing to undo: the case is gone at once, and must have
+		// told the upgrade before.
+		"upgrade-withdrawn": func(l *live) {
+			l.reach(casework.BriefCustomer, demo.Choices{Upgrade: true})
+			built := l.on(l.number + "-U1")
+			require.Eventually(l.t, func() bool { return built.snapshot() != nil }, time.Minute, 50*time.Millisecond)
+			l.must(casework.Withdraw{By: byCustomer, Reason: "项目取消"})
+			require.Eventually(l.t, func() bool { return built.snapshot().Status == casework.Withdrawn }, time.Minute, 50*time.Millisecond)
+			l.save("upgrade-withdrawn-child", built.number)
+		},
+		// Nobody acts until every rung has fired.
+		"late": func(l *live) {
+			require.Eventually(l.t, func() bool { return l.snapshot().Level == 3 }, 2*time.Minute, 100*time.Millisecond)
+			for _, e := range l.snapshot().Escalations {
+				l.must(casework.AcknowledgeEscalation{By: byStaff, Escalation: e.ID})
+			}
+			l.straight(demo.Choices{})
+		},
+		// A bad review starts the workflow of a closed case again.
+		"reopened": func(l *live) {
+			l.straight(demo.Choices{})
+			l.ended()
+			a := rate(1)
+			handle, err := l.c.UpdateWithStartWorkflow(l.t.Context(), client.UpdateWithStartWorkflowOptions{
+				StartWorkflowOperation: l.c.NewWithStartWorkflowOperation(l.options(enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE),
+					contract.ConnectionWorkflow, contract.CaseInput{Number: l.number, State: l.snapshot()}),
+				UpdateOptions: client.UpdateWorkflowOptions{UpdateName: contract.Rate, Args: []any{a}, WaitForStage: client.WorkflowUpdateStageCompleted},
+			})
+			require.NoError(l.t, err)
+			require.NoError(l.t, handle.Get(l.t.Context(), nil))
+			require.Equal(l.t, casework.Open, l.snapshot().Status)
+			l.straight(demo.Choices{})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := &live{t: t, c: c, r: r, number: "W-" + name}
+			in := contract.CaseInput{Number: l.number, Request: request(), Terms: policy.Demo().Terms(), By: staff}
+			// The server's caches learn of new search attributes within seconds.
+			require.EventuallyWithT(t, func(t *assert.CollectT) {
+				_, err := c.ExecuteWorkflow(l.t.Context(), l.options(enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE), contract.ConnectionWorkflow, in)
+				require.NoError(t, err)
+			}, time.Minute, time.Second)
+			require.Eventually(t, func() bool { return l.snapshot() != nil }, time.Minute, 50*time.Millisecond)
+			script(l)
+			l.ended()
+			l.save(name, l.number)
+			require.Empty(t, r.faultsOf())
+		})
+	}
+}
+
+// recorder readies a namespace and a worker whose records stay in memory.
+func recorder(t *testing.T, address string) (client.Client, *records) {
+	t.Helper()
+	// The identity stands in each event: it must not name this machine.
+	options := client.Options{HostPort: address, Namespace: contract.Namespace, Identity: "recorder", Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))}
+	namespaces, err := client.NewNamespaceClient(options)
+	require.NoError(t, err)
+	defer namespaces.Close()
+	require.NoError(t, namespaces.Register(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: contract.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour)}))
+	attributes := map[string]enumspb.IndexedValueType{}
+	for _, key := range contract.SearchAttributeKeys() {
+		attributes[key.GetName()] = key.GetValueType()
+	}
+	var c client.Client
+	// The server's caches learn of a new namespace within seconds.
+	require.Eventually(t, func() bool {
+		if c, err = client.DialContext(t.Context(), options); err != nil {
+			return false
+		}
+		_, err = c.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{Namespace: contract.Namespace, SearchAttributes: attributes})
+		return err == nil
+	}, time.Minute, time.Second, "%v", err)
+	t.Cleanup(c.Close)
+	r := newRecords()
+	w := worker.New(c, effects(r, kept), worker.Options{BuildID: "recorder"})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	return c, r
+}
+
+func (r *records) faultsOf() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.faults
+}
+
+// live acts on a case on a real server.
+type live struct {
+	t      *testing.T
+	c      client.Client
+	r      *records
+	number string
+}
+
+func (l *live) on(number string) *live { return &live{l.t, l.c, l.r, number} }
+
+func (l *live) options(reuse enumspb.WorkflowIdReusePolicy) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID: contract.WorkflowID(l.number), TaskQueue: contract.TaskQueue, StaticSummary: "接入报装 " + l.number,
+		WorkflowIDReusePolicy: reuse, WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		TypedSearchAttributes: contract.SearchAttributes(request(), casework.Lane101),
+	}
+}
+
+func (l *live) snapshot() *casework.Case {
+	k, err := l.r.Case(l.t.Context(), l.number)
+	require.NoError(l.t, err)
+	return k
+}
+
+func (l *live) must(actions ...casework.Action) {
+	l.t.Helper()
+	for _, a := range actions {
+		if c, ok := a.(casework.CompleteTask); ok && c.Kind == casework.CompleteEntry {
+			require.Eventually(l.t, func() bool { return len(l.snapshot().MissingDocuments()) == 0 }, time.Minute, 50*time.Millisecond)
+		}
+		handle, err := l.c.UpdateWorkflow(l.t.Context(), client.UpdateWorkflowOptions{
+			WorkflowID: contract.WorkflowID(l.number), UpdateName: contract.UpdateName(a), Args: []any{a}, WaitForStage: client.WorkflowUpdateStageCompleted})
+		require.NoError(l.t, err)
+		require.NoError(l.t, handle.Get(l.t.Context(), nil), "%T", a)
+	}
+}
+
+func (l *live) finish(kind casework.TaskKind, c demo.Choices) {
+	l.t.Helper()
+	k := l.snapshot()
+	for _, t := range k.Tasks {
+		if t.Kind == kind {
+			l.must(complete(k, t, c, time.Now().In(calendar.Shanghai))...)
+			return
+		}
+	}
+	require.FailNow(l.t, "no such task", "%s", kind)
+}
+
+func (l *live) reach(kind casework.TaskKind, c demo.Choices) {
+	l.t.Helper()
+	l.work(c, func(k *casework.Case) bool {
+		for i := range k.Tasks {
+			if k.Tasks[i].Kind == kind {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func (l *live) straight(c demo.Choices) {
+	l.t.Helper()
+	l.work(c, func(k *casework.Case) bool { return k.Status.Ended() })
+}
+
+func (l *live) work(c demo.Choices, enough func(*casework.Case) bool) {
+	l.t.Helper()
+	require.Eventually(l.t, func() bool { return l.snapshot() != nil }, time.Minute, 50*time.Millisecond)
+	for range 60 {
+		k := l.snapshot()
+		if enough(k) {
+			return
+		}
+		require.NotEmpty(l.t, k.Tasks, "nothing to do in %s", k.Stage)
+		l.finish(k.Tasks[0].Kind, c)
+	}
+	require.FailNow(l.t, "sixty tasks did not lead there")
+}
+
+// ended waits until the workflow itself has ended.
+func (l *live) ended() {
+	l.t.Helper()
+	require.NoError(l.t, l.c.GetWorkflow(l.t.Context(), contract.WorkflowID(l.number), "").Get(l.t.Context(), nil))
+}
+
+// save writes the history of a case's last run.
+func (l *live) save(name, number string) {
+	l.t.Helper()
+	require.NoError(l.t, l.c.GetWorkflow(l.t.Context(), contract.WorkflowID(number), "").Get(l.t.Context(), nil))
+	h := &historypb.History{}
+	for events := l.c.GetWorkflowHistory(l.t.Context(), contract.WorkflowID(number), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+		e, err := events.Next()
+		require.NoError(l.t, err)
+		h.Events = append(h.Events, e)
+	}
+	b, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(h)
+	require.NoError(l.t, err)
+	// The sticky queues of the worker are named after this machine.
+	host, err := os.Hostname()
+	require.NoError(l.t, err)
+	b = bytes.ReplaceAll(b, []byte(`"`+host+":"), []byte(`"recorder:`))
+	file := filepath.Join("testdata", "histories", name+".json")
+	require.NoError(l.t, os.MkdirAll(filepath.Dir(file), 0o755)) //nolint:gosec // as the rest of the tree
+	require.NoError(l.t, os.WriteFile(file, b, 0o644))           //nolint:gosec // source for others to read
+	l.t.Log(fmt.Sprintf("%s: %d events, %d bytes", file, len(h.Events), len(b)))
+}
