@@ -44,6 +44,9 @@ func (d *Documents) DraftDocuments(ctx context.Context, in DraftInput) ([]casewo
 	if err != nil {
 		return nil, fmt.Errorf("read case %s: %w", in.Number, err)
 	}
+	if k.Version < in.Version {
+		return nil, fmt.Errorf("case %s is recorded up to version %d, the draft shows version %d", in.Number, k.Version, in.Version)
+	}
 	var out []casework.Document
 	for _, kind := range in.Kinds {
 		title, html, err := d.Write(kind, k, in.At)

@@ -30,7 +30,8 @@ func (a *API) registerDocuments() {
 	}, a.listDocuments)
 	handle(a, route{
 		id: "attach-document", method: http.MethodPost, path: "/v1/cases/{number}/documents", tag: "documents",
-		access: forRoles(casework.Taskforce, casework.TaskforceOffice, casework.Engineering, casework.Network, casework.ServiceHall, casework.Hotline),
+		access: forRoles(casework.Taskforce, casework.TaskforceOffice, casework.Management, casework.Engineering, casework.Network,
+			casework.Production, casework.Quality, casework.ServiceHall, casework.Hotline),
 		status: http.StatusCreated, bodyBytes: a.limits.DocumentBytes + formOverhead, versioned: true,
 		summary: casework.Say("上传材料（PDF、PNG、JPEG、DOCX、XLSX、DWG、TXT）", "attach a document (PDF, PNG, JPEG, DOCX, XLSX, DWG, TXT)"),
 		body: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"multipart/form-data": {Schema: &huma.Schema{

@@ -245,14 +245,22 @@ func (l *listIntake) take(ctx context.Context, rows []parklist.Row) ([]listRow, 
 		return nil, err
 	}
 	var kept []casework.KeptRow
+	var understood []int
 	for i, row := range rows {
 		if len(done[i].Faults) > 0 {
 			kept = append(kept, l.kept(ctx, row, done[i].Faults))
+		} else {
+			understood = append(understood, row.Line)
 		}
 	}
+	ctx = context.WithoutCancel(ctx) // the group's own context has ended with it
 	if len(kept) > 0 {
-		// The group's own context has ended with it.
-		if err := l.api.store.KeepRows(context.WithoutCancel(ctx), kept); err != nil {
+		if err := l.api.store.KeepRows(ctx, kept); err != nil {
+			return nil, err
+		}
+	}
+	if len(understood) > 0 {
+		if err := l.api.store.MendRows(ctx, l.name, understood, l.api.now()); err != nil {
 			return nil, err
 		}
 	}

@@ -33,6 +33,8 @@ type Store interface {
 	Escalation(ctx context.Context, id string) (casework.Escalation, error)
 
 	KeepRows(ctx context.Context, rows []casework.KeptRow) error
+	// MendRows notes that lines of a list, sent again, were understood.
+	MendRows(ctx context.Context, list string, lines []int, at time.Time) error
 	KeptRows(ctx context.Context, list string, p casework.Page) ([]casework.KeptRow, string, error)
 
 	Staff(ctx context.Context, id string) (casework.Staff, error)

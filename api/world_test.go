@@ -439,6 +439,17 @@ func (m *memory) KeepRows(_ context.Context, rows []casework.KeptRow) error {
 	return nil
 }
 
+func (m *memory) MendRows(_ context.Context, list string, lines []int, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.keptRows {
+		if r := &m.keptRows[i]; r.List == list && slices.Contains(lines, r.Line) {
+			r.MendedAt = at
+		}
+	}
+	return nil
+}
+
 func (m *memory) KeptRows(_ context.Context, list string, _ casework.Page) ([]casework.KeptRow, string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

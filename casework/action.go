@@ -41,14 +41,22 @@ func (b By) check(k *Case) error {
 	if k.Status.Ended() {
 		return Refuse(Conflict, "case_ended", Sayf("案件%[1]s，不能再操作", "the case is %[2]s; nothing can be done any more", k.Status.Name(), k.Status))
 	}
-	if b.IfVersion != 0 && b.IfVersion != k.Version {
-		return Refuse(Conflict, "stale_version", Sayf("案件已更新（当前版本 %d），请刷新后重试",
-			"the case has changed (now version %d); reload and try again", k.Version))
+	if err := b.current(k); err != nil {
+		return err
 	}
 	if !b.Actor.Has(Customer) && !b.Actor.Covers(k.Request.Site.District) {
 		return Refuse(Forbidden, "wrong_district", Sayf("该案件属于%s，不在您的服务区域", "the case is in %s, outside your districts", k.Request.Site.District.Name()))
 	}
 	return nil
+}
+
+// current refuses an action that was decided on another version of the case.
+func (b By) current(k *Case) error {
+	if b.IfVersion == 0 || b.IfVersion == k.Version {
+		return nil
+	}
+	return Refuse(Conflict, "stale_version", Sayf("案件已更新（当前版本 %d），请刷新后重试",
+		"the case has changed (now version %d); reload and try again", k.Version))
 }
 
 func (b By) need(roles ...Role) error {
@@ -548,10 +556,12 @@ func (a AttachDocument) Apply(k *Case, now time.Time) error {
 	if err := a.check(k); err != nil {
 		return err
 	}
-	if err := a.need(Taskforce, TaskforceOffice, Engineering, Network, ServiceHall, Hotline); err != nil {
+	// Every department may have to prove that it put something right.
+	if err := a.need(Taskforce, TaskforceOffice, Management, Engineering, Network, Production, Quality, ServiceHall, Hotline); err != nil {
 		return err
 	}
-	if len(k.Documents) >= maxDocuments {
+	// What the case can't be finished without is taken however full the file is.
+	if len(k.Documents) >= maxDocuments && !slices.Contains(k.MissingDocuments(), a.Document.Kind) {
 		return Refuse(Conflict, "too_many_documents", Sayf("每案最多 %d 份材料", "a case holds at most %d documents", maxDocuments))
 	}
 	d := a.Document
@@ -678,6 +688,9 @@ type Rate struct {
 // Apply implements [Action].
 func (a Rate) Apply(k *Case, now time.Time) error {
 	// A closed case takes a rating, so the check for an ended case is not made.
+	if err := a.current(k); err != nil {
+		return err
+	}
 	if err := a.need(Customer, Platform); err != nil {
 		return err
 	}

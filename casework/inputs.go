@@ -64,6 +64,8 @@ func (in *NoteInput) apply(k *Case, t *Task, by Actor, now time.Time) string {
 		}
 	case ConfirmPart:
 		k.Confirmed = append(k.Confirmed, Department(t.Qualifier))
+	case RemoveMeter:
+		k.Meter = nil
 	case ReleaseMaterials:
 		k.Materials = nil
 	case WithdrawPermit:

@@ -77,55 +77,55 @@ func (c Channel) Valid() bool { return slices.Contains(Channels(), c) }
 
 // Applicant is who asks: an enterprise, institution or person.
 type Applicant struct {
-	Name       string `json:"name"`                  // 单位名称, or a person's name
-	CreditCode string `json:"credit_code,omitempty"` // 统一社会信用代码, GB 32100-2015
+	Name       string `json:"name" doc:"名称或姓名 name"`                                           // 单位名称, or a person's name
+	CreditCode string `json:"credit_code,omitempty" doc:"统一社会信用代码 unified social credit code"` // 统一社会信用代码, GB 32100-2015
 	// CreditCodeOverride is the reason for which a code that fails its check
 	// character is accepted all the same: such codes are known to be in use.
-	CreditCodeOverride string `json:"credit_code_override,omitempty"`
-	Person             bool   `json:"person,omitempty"` // a natural person, who has no credit code
+	CreditCodeOverride string `json:"credit_code_override,omitempty" doc:"校验码不符仍受理的理由 reason to accept a code that fails its check"`
+	Person             bool   `json:"person,omitempty" doc:"自然人 a natural person"` // a natural person, who has no credit code
 }
 
 // Contact is whom to call. It is personal data: encrypted at rest, masked
 // where the reader's role does not need it.
 type Contact struct {
-	Name  string `json:"name"`
-	Phone string `json:"phone"` // mobile, eleven digits
+	Name  string `json:"name" doc:"名称或姓名 name"`
+	Phone string `json:"phone" doc:"手机号 mobile number"` // mobile, eleven digits
 }
 
 // Site is where the supply is wanted.
 type Site struct {
-	District District `json:"district"`
-	Address  string   `json:"address"`
+	District District `json:"district" doc:"区县代码 district code"`
+	Address  string   `json:"address" doc:"详细地址 address"`
 }
 
 // Demand is how much of what is wanted when.
 type Demand struct {
-	Use         string        `json:"use,omitempty"`          // 用途
-	DailyVolume float64       `json:"daily_volume,omitempty"` // cubic metres a day
-	Diameter    int           `json:"diameter,omitempty"`     // nominal diameter in millimetres
-	WantedOn    calendar.Date `json:"wanted_on,omitzero"`     // the day on which supply is wanted
-	BuildFrom   calendar.Date `json:"build_from,omitzero"`    // building schedule: start
-	BuildTo     calendar.Date `json:"build_to,omitzero"`      // building schedule: end
-	DigsRoad    bool          `json:"digs_road,omitempty"`    // the customer expects a road to be dug up
-	OccupiesWay bool          `json:"occupies_way,omitempty"` // the customer expects a road to be occupied
-	UsesGreen   bool          `json:"uses_green,omitempty"`   // the customer expects green space to be occupied
+	Use         string        `json:"use,omitempty" doc:"用途 use"`                               // 用途
+	DailyVolume float64       `json:"daily_volume,omitempty" doc:"日用量(立方米) cubic metres a day"` // cubic metres a day
+	Diameter    int           `json:"diameter,omitempty" doc:"口径(毫米) nominal diameter in mm"`   // nominal diameter in millimetres
+	WantedOn    calendar.Date `json:"wanted_on,omitzero" doc:"希望通水日期 date wanted"`              // the day on which supply is wanted
+	BuildFrom   calendar.Date `json:"build_from,omitzero" doc:"建设开始日期 building starts"`         // building schedule: start
+	BuildTo     calendar.Date `json:"build_to,omitzero" doc:"建设结束日期 building ends"`             // building schedule: end
+	DigsRoad    bool          `json:"digs_road,omitempty" doc:"需开挖道路 a road is dug up"`         // the customer expects a road to be dug up
+	OccupiesWay bool          `json:"occupies_way,omitempty" doc:"需占用道路 a road is occupied"`    // the customer expects a road to be occupied
+	UsesGreen   bool          `json:"uses_green,omitempty" doc:"需占用绿地 green space is occupied"` // the customer expects green space to be occupied
 }
 
 // Request is a connection request as it came in, in our terms.
 type Request struct {
-	Utility        Utility   `json:"utility"`
-	Channel        Channel   `json:"channel"`
-	ExternalNumber string    `json:"external_number,omitempty"` // the sender's own number; with the channel it is accepted once
-	Lane           Lane      `json:"lane,omitempty"`            // empty: chosen by policy
-	Lead           bool      `json:"lead,omitempty"`            // contact before an application exists
-	Applicant      Applicant `json:"applicant"`
-	Contact        Contact   `json:"contact"`
-	Site           Site      `json:"site"`
-	Demand         Demand    `json:"demand"`
-	Remark         string    `json:"remark,omitempty"`
+	Utility        Utility   `json:"utility" doc:"用能类型 water or gas"`
+	Channel        Channel   `json:"channel" doc:"渠道 the way it came in"`
+	ExternalNumber string    `json:"external_number,omitempty" doc:"来件编号；同一渠道只收一次 the sender's own number; with the channel it is accepted once"` // the sender's own number; with the channel it is accepted once
+	Lane           Lane      `json:"lane,omitempty" doc:"服务模式；不填按政策 service lane; chosen by policy where empty"`                                  // empty: chosen by policy
+	Lead           bool      `json:"lead,omitempty" doc:"尚未申请的意向 contact before an application"`                                                  // contact before an application exists
+	Applicant      Applicant `json:"applicant" doc:"申请单位或个人 applicant"`
+	Contact        Contact   `json:"contact" doc:"联系人 whom to call"`
+	Site           Site      `json:"site" doc:"用能地址 where"`
+	Demand         Demand    `json:"demand" doc:"用能需求 demand"`
+	Remark         string    `json:"remark,omitempty" doc:"备注 remark"`
 	// Extra keeps what the sender wrote and we do not know, so that nothing
 	// that arrived is lost.
-	Extra map[string]json.RawMessage `json:"extra,omitempty"`
+	Extra map[string]json.RawMessage `json:"extra,omitempty" doc:"来件的其他内容，原样保留 what else the sender wrote, kept as it is"`
 }
 
 // Limits of free text, in characters: generous for people, small enough that

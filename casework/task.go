@@ -41,6 +41,7 @@ const (
 	Rectify   TaskKind = "rectify"
 	HomeVisit TaskKind = "home_visit"
 
+	RemoveMeter      TaskKind = "remove_meter"
 	ReleaseMaterials TaskKind = "release_materials"
 	WithdrawPermit   TaskKind = "withdraw_permit"
 
@@ -179,6 +180,9 @@ var catalogue = []Spec{
 		Say("“好差评”不满意的，上门回访，详细了解意见", "a visit after a bad review, the reasons in full"),
 		[]string{"resolved", "rectify"}, func() taskInput { return &HomeVisitInput{} }},
 
+	{RemoveMeter, "拆表", Construction, Engineering, "remove_meter", "D",
+		Say("撤回后拆回已装水表", "take back the meter of a withdrawn case"),
+		[]string{done}, func() taskInput { return &NoteInput{} }},
 	{ReleaseMaterials, "退料", Construction, Engineering, "release_materials", "D",
 		Say("撤回后退还已备材料", "return the materials of a withdrawn case"),
 		[]string{done}, func() taskInput { return &NoteInput{} }},

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -20,6 +21,7 @@ type keptRow struct {
 	KeptAt   time.Time
 	KeptBy   string
 	MendedAt *time.Time
+	Content  string
 }
 
 func (keptRow) TableName() string { return "kept_rows" }
@@ -33,8 +35,9 @@ type keptBody struct {
 
 func keptContext(list string, line int) string { return fmt.Sprintf("kept/%s/%d", list, line) }
 
-// KeepRows keeps rows that could not be understood. A line of a list is kept
-// once; when the list is read again, the first reading stays.
+// KeepRows keeps rows that could not be understood. A list that is sent again
+// as it was keeps nothing twice. A line that came with other cells is kept
+// beside the first, which counts as mended: what arrived is never overwritten.
 func (s *Store) KeepRows(ctx context.Context, rows []casework.KeptRow) error {
 	kept := make([]keptRow, len(rows))
 	for i, r := range rows {
@@ -46,17 +49,34 @@ func (s *Store) KeepRows(ctx context.Context, rows []casework.KeptRow) error {
 		if at.IsZero() {
 			at = s.now()
 		}
+		cells, err := json.Marshal(r.Cells)
+		if err != nil {
+			return fmt.Errorf("store: the cells of a kept row: %w", err)
+		}
 		kept[i] = keptRow{
 			List: r.List, Line: r.Line, Number: r.Number, Body: body, KeptAt: at, KeptBy: r.KeptBy, MendedAt: orNull(r.MendedAt),
+			Content: s.ring.Index(string(cells)),
 		}
 	}
 	// A list may have more rows than one statement takes parameters.
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		for _, r := range kept {
+			mended := tx.Model(&keptRow{}).Where("list = ? AND line = ? AND content <> ? AND mended_at IS NULL", r.List, r.Line, r.Content)
+			if err := mended.Update("mended_at", r.KeptAt).Error; err != nil {
+				return err
+			}
+		}
 		return tx.Clauses(clause.OnConflict{
-			Columns: []clause.Column{{Name: "list"}, {Name: "line"}}, DoNothing: true,
+			Columns: []clause.Column{{Name: "list"}, {Name: "line"}, {Name: "content"}}, DoNothing: true,
 		}).CreateInBatches(kept, 500).Error
 	})
 	return failed("keep rows", err)
+}
+
+// MendRows notes that lines of a list, sent again, were understood.
+func (s *Store) MendRows(ctx context.Context, list string, lines []int, at time.Time) error {
+	mended := s.db.WithContext(ctx).Model(&keptRow{}).Where("list = ? AND line IN ? AND mended_at IS NULL", list, lines)
+	return failed("mend rows", mended.Update("mended_at", at).Error)
 }
 
 // keptPlace is where a kept row stands in the list.

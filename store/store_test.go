@@ -261,8 +261,18 @@ func TestRowsAreKeptOnce(t *testing.T) {
 		}
 		return rows
 	}
-	equal(t, []casework.KeptRow{row("a.csv", 2, "first"), row("a.csv", 3, "second"), row("a.csv", 4, "third")}, list("a.csv"))
-	require.Len(t, list(""), 4)
+	// The line that came with other cells mends the first; both are there.
+	mended := row("a.csv", 3, "second")
+	mended.MendedAt = at(2, 9, 0)
+	equal(t, []casework.KeptRow{row("a.csv", 2, "first"), mended, row("a.csv", 3, "changed"), row("a.csv", 4, "third")}, list("a.csv"))
+	require.Len(t, list(""), 5)
+
+	// Sent again as it was, nothing is kept twice; sent again and understood, it is mended.
+	require.NoError(t, s.KeepRows(ctx, []casework.KeptRow{row("a.csv", 4, "third")}))
+	require.NoError(t, s.MendRows(ctx, "a.csv", []int{2, 99}, at(3, 9, 0)))
+	first := row("a.csv", 2, "first")
+	first.MendedAt = at(3, 9, 0)
+	equal(t, []casework.KeptRow{first, mended, row("a.csv", 3, "changed"), row("a.csv", 4, "third")}, list("a.csv"))
 }
 
 func TestAuditIsReadWithoutAKey(t *testing.T) {

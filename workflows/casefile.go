@@ -301,7 +301,9 @@ func (f *casefile) sleep(ctx workflow.Context) error {
 // reach holds up papers, never an escalation.
 func (f *casefile) draft(ctx workflow.Context) {
 	for {
-		if err := workflow.Await(ctx, func() bool { return f.opened && len(f.state.Drafts) > 0 }); err != nil {
+		// While the lock is held, what the papers would show is not committed yet.
+		owed := func() bool { return f.opened && len(f.state.Drafts) > 0 && !f.lock.IsLocked() }
+		if err := workflow.Await(ctx, owed); err != nil {
 			return
 		}
 		var documents *activities.Documents

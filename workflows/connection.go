@@ -305,6 +305,10 @@ func (w *connection) evaluation(now time.Time) bool {
 func (w *connection) undo(now time.Time) {
 	k := w.state
 	undone := true
+	if k.Meter != nil {
+		k.Need(casework.RemoveMeter, "", 1, k.WithdrawnAt, now)
+		undone = false
+	}
 	if k.Materials != nil {
 		k.Need(casework.ReleaseMaterials, "", 1, k.WithdrawnAt, now)
 		undone = false

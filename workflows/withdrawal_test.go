@@ -33,6 +33,8 @@ func TestWithdrawalAfterEachTask(t *testing.T) {
 					case task.State != casework.TaskDone:
 					case task.Kind == casework.PrepareMaterials:
 						want = append(want, "release_materials")
+					case task.Kind == casework.InstallMeter:
+						want = append(want, "remove_meter")
 					case task.Kind == casework.FilePermit:
 						want = append(want, "withdraw_permit/"+task.Qualifier)
 					}

@@ -27,9 +27,10 @@ CREATE TABLE kept_rows (
     body      bytea       NOT NULL, -- the cells and what is wrong with them, as sealed JSON
     kept_at   timestamptz NOT NULL,
     kept_by   text        NOT NULL,
-    mended_at timestamptz,
-    -- A list that is read again keeps each of its rows once.
-    CONSTRAINT kept_rows_once UNIQUE (list, line)
+    mended_at timestamptz, -- a later sending of the list had this line right, or wrong in another way
+    content   text        NOT NULL, -- blind index of the cells: tells two sendings of a line apart
+    -- A list that is sent again as it was keeps each of its rows once.
+    CONSTRAINT kept_rows_once UNIQUE (list, line, content)
 );
 
 -- +goose Down
