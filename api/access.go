@@ -35,6 +35,11 @@ func forStaff() access {
 	return access{roles: slices.DeleteFunc(casework.Roles(), func(r casework.Role) bool { return r == casework.Customer })}
 }
 
+// contactReaders are the roles that must call a customer or stand at the door.
+var contactReaders = []casework.Role{
+	casework.Taskforce, casework.TaskforceOffice, casework.Engineering, casework.ServiceHall, casework.Hotline,
+}
+
 // caseReaders are the roles that work with cases or supervise. Production and
 // quality have no part in a connection unless a task names them, and a
 // platform only hands requests in.

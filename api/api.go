@@ -24,7 +24,7 @@ import (
 	"github.com/curbstop/curbstop/seal"
 )
 
-// Options are what an API is made of. Store, Desk, Archive, Ring and
+// Options are what an API is made of. Store, Desk, Archive, Ring, Printout and
 // Auth.JWTKey are required.
 type Options struct {
 	Store   Store
@@ -38,6 +38,8 @@ type Options struct {
 	Utilities []casework.Utility
 	// Codec decodes payloads for the Temporal UI; nil switches /codec/decode off.
 	Codec converter.PayloadCodec
+	// Printout draws a case with its history as a page that prints; required.
+	Printout func(k *casework.Case, events []casework.Event, now time.Time) ([]byte, error)
 	// Hotline is the number that customers are told to call; empty: 12345.
 	Hotline string
 
@@ -92,6 +94,7 @@ type API struct {
 	ring    *seal.Ring
 	codec   http.Handler // nil where decoding is off
 
+	printout    func(*casework.Case, []casework.Event, time.Time) ([]byte, error)
 	utilities   []casework.Utility
 	hotline     string
 	now         func() time.Time
@@ -113,8 +116,8 @@ type API struct {
 // that an installation can't start open.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Store == nil, o.Desk == nil, o.Archive == nil, o.Ring == nil:
-		return nil, errors.New("api: Store, Desk, Archive and Ring are required")
+	case o.Store == nil, o.Desk == nil, o.Archive == nil, o.Ring == nil, o.Printout == nil:
+		return nil, errors.New("api: Store, Desk, Archive, Ring and Printout are required")
 	}
 	now := o.Now
 	if now == nil {
@@ -126,7 +129,7 @@ func New(o Options) (*API, error) {
 	}
 	limits := o.Limits.withDefaults()
 	a := &API{
-		store: o.Store, desk: o.Desk, archive: o.Archive, ring: o.Ring,
+		store: o.Store, desk: o.Desk, archive: o.Archive, ring: o.Ring, printout: o.Printout,
 		utilities: o.Utilities, hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
 		publicURL: o.PublicURL, temporalUI: o.TemporalUIURL, limits: limits, identities: identities,
 		strangers: newLimiter(limits.PublicPerMinute, now),

@@ -3,8 +3,11 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
@@ -23,9 +26,18 @@ func (a *API) registerCases() {
 	}, a.getCase)
 	handle(a, route{
 		id: "get-contact", method: http.MethodGet, path: "/v1/cases/{number}/contact", tag: "cases",
-		access:  forRoles(casework.Taskforce, casework.TaskforceOffice, casework.Engineering, casework.ServiceHall, casework.Hotline),
+		access:  forRoles(contactReaders...),
 		summary: casework.Say("联系人与电话（每次查看留痕）", "the contact, unmasked; each look is audited"),
 	}, a.getContact)
+	handle(a, route{
+		id: "print-case", method: http.MethodGet, path: "/v1/cases/{number}/printout", tag: "cases",
+		access:  forRoles(contactReaders...),
+		summary: casework.Say("打印整案（A4，含联系人，查看留痕）", "the whole case on paper, contact included; audited"),
+		responses: map[string]*huma.Response{"200": {
+			Description: "可打印的网页 a page that prints",
+			Content:     map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}},
+	}, a.printCase)
 	handle(a, route{
 		id: "case-timeline", method: http.MethodGet, path: "/v1/cases/{number}/timeline", tag: "cases", access: read,
 		summary: casework.Say("办理过程", "what happened to a case"),
@@ -248,6 +260,41 @@ func (a *API) getContact(ctx context.Context, in *CaseAddress) (*reply[contactVi
 		return nil, err
 	}
 	return answer(contactView{k.Request.Applicant, k.Request.Contact, k.Request.Extra}, nil)
+}
+
+// printCase draws the case with its whole history, as it stands.
+func (a *API) printCase(ctx context.Context, in *CaseAddress) (*streamed, error) {
+	k, err := a.readable(ctx, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.audit(ctx, "case_printed", k.Number, nil); err != nil {
+		return nil, err
+	}
+	var events []casework.Event
+	for page := (casework.Page{Limit: 200}); ; {
+		part, next, err := a.store.Timeline(ctx, k.Number, page)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, part...)
+		if next == "" {
+			break
+		}
+		page.Cursor = next
+	}
+	html, err := a.printout(k, events, a.now())
+	if err != nil {
+		return nil, err
+	}
+	return &streamed{Body: func(hc huma.Context) {
+		hc.SetHeader("Content-Type", "text/html; charset=utf-8")
+		hc.SetHeader("Content-Security-Policy", documentPolicy)
+		hc.SetStatus(http.StatusOK)
+		if _, err := hc.BodyWriter().Write(html); err != nil {
+			a.log.WarnContext(ctx, "a printout broke off", slog.String("case", k.Number), slog.Any("error", err))
+		}
+	}}, nil
 }
 
 type numberedPage struct {

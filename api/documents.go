@@ -19,6 +19,9 @@ import (
 	"github.com/curbstop/curbstop/casework"
 )
 
+// documentPolicy lets a document show itself and do nothing.
+const documentPolicy = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
 // formOverhead is what a form may hold beside its file.
 const formOverhead = 64 << 10
 
@@ -228,7 +231,7 @@ func (a *API) getDocument(ctx context.Context, in *documentAddress) (*streamed, 
 		hc.SetHeader("Content-Disposition", disposition(d))
 		hc.SetHeader("Content-Length", strconv.FormatInt(d.Size, 10))
 		hc.SetHeader("ETag", `"`+d.SHA256+`"`)
-		hc.SetHeader("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+		hc.SetHeader("Content-Security-Policy", documentPolicy)
 		hc.SetStatus(http.StatusOK)
 		if _, err := io.Copy(hc.BodyWriter(), file); err != nil {
 			a.log.WarnContext(ctx, "a download broke off", slog.String("document", d.ID), slog.Any("error", err))

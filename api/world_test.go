@@ -55,7 +55,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	require.NoError(t, err)
 	w := &world{memory: m, ring: ring, log: &bytes.Buffer{}}
 	o := Options{
-		Store: m, Desk: m, Archive: m, Ring: ring, Auth: AuthOptions{JWTKey: testKey}, Now: func() time.Time { return noon },
+		Store: m, Desk: m, Archive: m, Ring: ring, Printout: printed, Auth: AuthOptions{JWTKey: testKey}, Now: func() time.Time { return noon },
 		Logger: slog.New(slog.NewTextHandler(&locked{w: w.log}, nil)), PublicURL: "https://water.example.cn",
 		TemporalUIURL: "https://temporal.example.cn/", Version: "1.2.3",
 		Limits: Limits{PublicPerMinute: 1000, SessionsPerMinute: 1000},
@@ -520,4 +520,9 @@ func (m *memory) Delete(_ context.Context, key string) error {
 	defer m.mu.Unlock()
 	delete(m.blobs, key)
 	return nil
+}
+
+// printed stands in for the drawn page.
+func printed(k *casework.Case, events []casework.Event, _ time.Time) ([]byte, error) {
+	return fmt.Appendf(nil, "<p>%s %d</p>", k.Number, len(events)), nil
 }

@@ -453,7 +453,7 @@ func (k *Case) NextWake() time.Time {
 func (k *Case) Fire(now time.Time) {
 	if p := k.pause(); p != nil && p.RemindedAt.IsZero() && !p.PlannedEnd.After(now) {
 		p.RemindedAt = now
-		k.record(now, System(), PauseEndReached, "", Say("暂停已到计划结束时间，请恢复或延长", "the pause has reached its planned end"), nil)
+		k.record(now, System(), PauseEndReached, "", Say("暂停已到计划结束时间，请恢复计时", "the pause has reached its planned end"), nil)
 	}
 	for {
 		d, r := k.dueRung(now)

@@ -24,7 +24,7 @@ var secrets = []string{
 	"TEMPORAL_DB_PASSWORD",
 	"CURBSTOP_JWT_KEY",
 	"CURBSTOP_SEAL_KEYS",
-	"CURBSTOP_PUBLIC_URL",
+	"CURBSTOP_PUBLIC_URL", "CURBSTOP_HOTLINE", "CURBSTOP_TRUSTED_PROXIES", "CURBSTOP_PUBLIC_PER_MINUTE", "CURBSTOP_BUILD_ID",
 }
 
 // ours says which of our services the compose file starts, and with which subcommand.
@@ -34,7 +34,7 @@ var ours = map[string]string{"migrate": "migrate", "api": "api", "worker": "work
 var variables = []string{
 	"CURBSTOP_DATABASE_URL", "CURBSTOP_LISTEN", "CURBSTOP_DATA", "CURBSTOP_BLOB_URL", "CURBSTOP_JWT_KEY",
 	"CURBSTOP_OIDC_ISSUER", "CURBSTOP_OIDC_AUDIENCE", "CURBSTOP_SEAL_KEYS", "CURBSTOP_POLICY",
-	"CURBSTOP_TEMPORAL_UI_URL", "CURBSTOP_PUBLIC_URL",
+	"CURBSTOP_TEMPORAL_UI_URL", "CURBSTOP_PUBLIC_URL", "CURBSTOP_HOTLINE", "CURBSTOP_TRUSTED_PROXIES", "CURBSTOP_PUBLIC_PER_MINUTE", "CURBSTOP_BUILD_ID",
 }
 
 // filledIn is the environment of a place that filled in what it must, each variable with a value of its own.

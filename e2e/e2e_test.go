@@ -65,7 +65,7 @@ func install(ctx context.Context) (*installation, error) {
 		DatabaseURL: p.stack.PostgresURL("curbstop"), TemporalAddress: p.stack.TemporalAddress, Listen: "127.0.0.1:0",
 		BlobURL: "file://" + filepath.Join(p.stack.DataDir, "documents"), Policy: &rules, PublicPerMinute: 1_000_000,
 	}
-	if err := p.config.LocalKeys(p.stack.DataDir); err != nil {
+	if _, err := p.config.LocalKeys(p.stack.DataDir); err != nil {
 		return p, err
 	}
 	if err := service.Migrate(ctx, p.config, slog.Default()); err != nil {

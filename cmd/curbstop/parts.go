@@ -179,7 +179,14 @@ func putStaff(ctx context.Context, s *service.Service, m casework.Staff, passwor
 	}
 	hash := ""
 	if password != "" {
+		if err := api.CheckPassword(password); err != nil {
+			return errors.New(policy.Describe(err))
+		}
 		hash = api.HashPassword(password)
+	}
+	entry := casework.AuditEntry{At: time.Now(), Actor: "command line", What: "staff_changed", Target: m.ID}
+	if err := s.Store.Audit(ctx, entry); err != nil {
+		return err
 	}
 	return s.Store.PutStaff(ctx, m, hash)
 }

@@ -39,7 +39,8 @@ func start(ctx context.Context, c service.Config, dataDir string, say func(strin
 	if err := e.startStack(ctx, &c, dataDir, say); err != nil {
 		return nil, err
 	}
-	if err := c.LocalKeys(dataDir); err != nil {
+	made, err := c.LocalKeys(dataDir)
+	if err != nil {
 		return nil, err
 	}
 	if c.BlobURL == "" {
@@ -52,10 +53,26 @@ func start(ctx context.Context, c service.Config, dataDir string, say func(strin
 	if e.Service, err = service.Open(ctx, c, slog.Default()); err != nil {
 		return nil, err
 	}
+	if made {
+		if err := e.refuseNewKeys(ctx, dataDir); err != nil {
+			return nil, err
+		}
+	}
 	if err := e.StartWorker(); err != nil {
 		return nil, err
 	}
 	return e, e.StartAPI(ctx)
+}
+
+// refuseNewKeys ends a start that made new keys beside records sealed with
+// others: the keys' file was lost, and only its backup opens what is there.
+func (e *embedded) refuseNewKeys(ctx context.Context, dataDir string) error {
+	cases, _, err := e.Store.Cases(ctx, casework.CaseFilter{Page: casework.Page{Limit: 1}})
+	if err != nil || len(cases) == 0 {
+		return err
+	}
+	return errors.Join(fmt.Errorf("%s 中已有案件，但密钥文件 %s 丢失：请从备份恢复 the data folder holds cases, but their keys are gone; restore the file from its backup",
+		dataDir, service.KeysFile), service.DropKeys(dataDir))
 }
 
 func (e *embedded) startStack(ctx context.Context, c *service.Config, dataDir string, say func(string)) error {

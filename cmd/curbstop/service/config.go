@@ -100,24 +100,26 @@ func (c Config) jwtKey() ([]byte, error) {
 	return key, nil
 }
 
-// keysFile holds the secrets that an embedded installation made for itself.
-const keysFile = "keys.env"
+// KeysFile holds the secrets that an embedded installation made for itself, in
+// its data folder.
+const KeysFile = "keys.env"
 
 // LocalKeys fills in the secrets of an installation that keeps its data in a
 // folder: made at the first start, kept readable by their owner alone, and the
 // same ever after. Who loses the file loses what it sealed; back it up apart
-// from the data. Secrets that are configured already stay as they are.
-func (c *Config) LocalKeys(dataDir string) error {
-	path := filepath.Join(dataDir, keysFile)
+// from the data. Secrets that are configured already stay as they are. It tells
+// whether it made the file just now.
+func (c *Config) LocalKeys(dataDir string) (made bool, err error) {
+	path := filepath.Join(dataDir, KeysFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		jwt := make([]byte, 48)
 		_, _ = rand.Read(jwt) // never fails: crypto/rand ends the program instead
 		text = fmt.Appendf(nil, "CURBSTOP_SEAL_KEYS=%s\nCURBSTOP_JWT_KEY=%s\n", seal.NewKey("k1"), base64.StdEncoding.EncodeToString(jwt))
-		err = os.WriteFile(path, text, 0o600)
+		made, err = true, os.WriteFile(path, text, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("the keys of this installation: %w", err)
+		return false, fmt.Errorf("the keys of this installation: %w", err)
 	}
 	for line := range strings.Lines(string(text)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -128,5 +130,8 @@ func (c *Config) LocalKeys(dataDir string) error {
 			c.JWTKey = value
 		}
 	}
-	return nil
+	return made, nil
 }
+
+// DropKeys removes the keys that were made just now and sealed nothing.
+func DropKeys(dataDir string) error { return os.Remove(filepath.Join(dataDir, KeysFile)) }

@@ -1,0 +1,59 @@
+package service_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/curbstop/curbstop/cmd/curbstop/service"
+)
+
+func TestLocalKeysAreMadeOnceAndKeptPrivate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var first, second service.Config
+	made, err := first.LocalKeys(dir)
+	require.NoError(t, err)
+	require.True(t, made)
+	made, err = second.LocalKeys(dir)
+	require.NoError(t, err)
+	require.False(t, made)
+	require.Equal(t, first, second)
+	require.NotEmpty(t, first.JWTKey)
+	require.NotEmpty(t, first.SealKeys)
+	info, err := os.Stat(filepath.Join(dir, service.KeysFile))
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	configured := service.Config{JWTKey: "mine"}
+	_, err = configured.LocalKeys(dir)
+	require.NoError(t, err)
+	require.Equal(t, "mine", configured.JWTKey, "what is configured stays")
+}
+
+func TestOpenSaysWhichSettingIsMissingOrWrong(t *testing.T) {
+	t.Parallel()
+	broken := filepath.Join(t.TempDir(), "policy.yaml")
+	require.NoError(t, os.WriteFile(broken, []byte("version: v1\nlanes: 101\n"), 0o600))
+	keys := service.Config{}
+	_, err := keys.LocalKeys(t.TempDir())
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		config service.Config
+		want   string
+	}{
+		"no keys":       {service.Config{}, "CURBSTOP_SEAL_KEYS"},
+		"bad keys":      {service.Config{SealKeys: "k1:short"}, "k1"},
+		"no database":   {service.Config{SealKeys: keys.SealKeys}, "CURBSTOP_DATABASE_URL"},
+		"no policy":     {service.Config{SealKeys: keys.SealKeys, PolicyFile: broken + ".missing"}, "policy file"},
+		"broken policy": {service.Config{SealKeys: keys.SealKeys, PolicyFile: broken}, "lanes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := service.Open(t.Context(), c.config, nil)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
