@@ -24,7 +24,7 @@ var secrets = []string{
 	"TEMPORAL_DB_PASSWORD",
 	"CURBSTOP_JWT_KEY",
 	"CURBSTOP_SEAL_KEYS",
-	"CURBSTOP_PUBLIC_URL", "CURBSTOP_HOTLINE", "CURBSTOP_TRUSTED_PROXIES", "CURBSTOP_PUBLIC_PER_MINUTE", "CURBSTOP_BUILD_ID",
+	"CURBSTOP_PUBLIC_URL",
 }
 
 // ours says which of our services the compose file starts, and with which subcommand.
