@@ -74,7 +74,10 @@ func TestConverterLeavesTextsForSupervisorsReadable(t *testing.T) {
 	var text string
 	require.NoError(t, plain.FromPayload(summary, &text))
 	require.Equal(t, "计算时限", text)
-	details, err := dc.ToPayload(&sdkpb.WorkflowMetadata{CurrentDetails: "### W1"})
+	// The SDK converts current details itself and hands them over raw.
+	raw, err := converter.GetDefaultDataConverter().ToPayload(&sdkpb.WorkflowMetadata{CurrentDetails: "### W1"})
+	require.NoError(t, err)
+	details, err := dc.ToPayload(converter.NewRawValue(raw))
 	require.NoError(t, err)
 	require.Contains(t, string(details.GetData()), "### W1")
 	var back *sdkpb.WorkflowMetadata

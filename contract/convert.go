@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	commonpb "go.temporal.io/api/common/v1"
-	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/proto"
@@ -36,9 +35,14 @@ type sealing struct {
 
 // ToPayload leaves texts for supervisors readable and seals everything else.
 func (s sealing) ToPayload(value any) (*commonpb.Payload, error) {
-	switch value.(type) {
-	case string, *sdkpb.WorkflowMetadata:
-		return s.plain.ToPayload(value)
+	switch v := value.(type) {
+	case string:
+		return s.plain.ToPayload(v)
+	case converter.RawValue:
+		// The SDK hands over current details converted already.
+		if string(v.Payload().GetMetadata()[converter.MetadataMessageType]) == metadataMessage {
+			return s.plain.ToPayload(v)
+		}
 	}
 	return s.DataConverter.ToPayload(value)
 }
@@ -58,6 +62,9 @@ func (s sealing) ToPayloads(values ...any) (*commonpb.Payloads, error) {
 	}
 	return out, nil
 }
+
+// metadataMessage is the message that carries current details to the Temporal UI.
+const metadataMessage = "temporal.api.sdk.v1.WorkflowMetadata"
 
 const (
 	sealedEncoding = "binary/curbstop-sealed"
