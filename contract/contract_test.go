@@ -160,7 +160,7 @@ func TestFaultSurvivesTheJourney(t *testing.T) {
 func mustApp(t *testing.T, err error) *temporal.ApplicationError {
 	t.Helper()
 	var app *temporal.ApplicationError
-	require.True(t, errors.As(err, &app))
+	require.ErrorAs(t, err, &app)
 	return app
 }
 

@@ -2,7 +2,6 @@ package workflows_test
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"time"
 
@@ -26,7 +25,7 @@ func asJSON(t *testing.T, v any) string {
 func (b *book) continued() *book {
 	b.t.Helper()
 	var next *workflow.ContinueAsNewError
-	require.True(b.t, errors.As(b.env.GetWorkflowError(), &next), "%v", b.env.GetWorkflowError())
+	require.ErrorAs(b.t, b.env.GetWorkflowError(), &next)
 	require.Equal(b.t, contract.ConnectionWorkflow, next.WorkflowType.Name)
 	var in contract.CaseInput
 	require.NoError(b.t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &in))

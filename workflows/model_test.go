@@ -471,7 +471,7 @@ func (w *world) straightStep(f *file) {
 	attach := func(kind casework.DocumentKind) {
 		require.NoError(w, w.act(f, casework.AttachDocument{By: by, Document: document(f.casefile.state, kind)}))
 	}
-	switch t.Kind {
+	switch t.Kind { //nolint:exhaustive // the other kinds need no paper
 	case casework.UploadSurvey:
 		attach(casework.SurveyRecord)
 		attach(casework.ConstructionDrawing)

@@ -1,9 +1,10 @@
+//go:build record
+
 package workflows_test
 
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -31,12 +32,9 @@ import (
 )
 
 // TestRecord plays cases on a real server and writes their histories for
-// TestReplay. It runs only when CURBSTOP_RECORD is set: a history is recorded
+// TestReplay. It is built only with the tag "record": a history is recorded
 // once, when its kind of case is new, and stays.
-func TestRecord(t *testing.T) {
-	if os.Getenv("CURBSTOP_RECORD") == "" {
-		t.Skip("set CURBSTOP_RECORD=1 to record histories anew")
-	}
+func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server, which ends with the last
 	stack, err := devstack.Start(t.Context(), devstack.Options{Ephemeral: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stack.Close(context.WithoutCancel(t.Context()))) })
@@ -269,7 +267,7 @@ func (l *live) save(name, number string) {
 	require.NoError(l.t, err)
 	b = bytes.ReplaceAll(b, []byte(`"`+host+":"), []byte(`"recorder:`))
 	file := filepath.Join("testdata", "histories", name+".json")
-	require.NoError(l.t, os.MkdirAll(filepath.Dir(file), 0o755)) //nolint:gosec // as the rest of the tree
-	require.NoError(l.t, os.WriteFile(file, b, 0o644))           //nolint:gosec // source for others to read
-	l.t.Log(fmt.Sprintf("%s: %d events, %d bytes", file, len(h.Events), len(b)))
+	require.NoError(l.t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(l.t, os.WriteFile(file, b, 0o644))
+	l.t.Logf("%s: %d events, %d bytes", file, len(h.Events), len(b))
 }
