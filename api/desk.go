@@ -171,6 +171,6 @@ func (d *TemporalDesk) options(number string, r casework.Request, lane casework.
 		ID: contract.WorkflowID(number), TaskQueue: contract.TaskQueue,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		TypedSearchAttributes:    contract.SearchAttributes(r, lane),
-		StaticSummary:            fmt.Sprintf("%s报装 · %s · 模式%s · %s", r.Utility.Name(), r.Site.District.Name(), lane, r.Channel),
+		StaticSummary:            fmt.Sprintf("%s报装 · %s · 模式%s · %s", r.Utility.Name(), r.Site.District.Name(), lane, r.Channel.Name()),
 	}
 }

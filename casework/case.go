@@ -197,7 +197,7 @@ func NewCase(number string, r Request, terms Terms, by Actor, now time.Time) *Ca
 	if k.Lane == "" {
 		k.Lane = terms.Lane
 	}
-	k.record(now, by, Received, "", Sayf("收到%s报装（%s）", "%s request received by %s", r.Utility.Name(), r.Channel), nil)
+	k.record(now, by, Received, "", Sayf("收到%[1]s报装（%[2]s）", "%[3]s request received by %[4]s", r.Utility.Name(), r.Channel.Name(), r.Utility, r.Channel), nil)
 	k.touchIntake(by, now)
 	k.needDraft(Booking)
 	return k

@@ -75,6 +75,30 @@ func Channels() []Channel {
 // Valid tells whether c is one of the channels.
 func (c Channel) Valid() bool { return slices.Contains(Channels(), c) }
 
+// Name is the channel's Chinese name.
+func (c Channel) Name() string {
+	if name, ok := channelNames[c]; ok {
+		return name
+	}
+	return string(c)
+}
+
+var channelNames = map[Channel]string{
+	WanShiTong:        "皖事通APP",
+	GovPortal:         "安徽政务服务网",
+	CompanySite:       "公司门户网站",
+	WeChat:            "微信公众号",
+	MiniProgram:       "壹品慧缴费小程序",
+	ServiceHallDesk:   "线下大厅与各级窗口",
+	ProjectApproval:   "工程建设项目审批平台",
+	EnterpriseStartup: "企业开办平台",
+	IndustrialPark:    "园区推送",
+	JointUtility:      "水电气一网通办",
+	PropertyTransfer:  "不动产登记过户系统",
+	Hotline12345:      "12345 分线",
+	Outreach:          "走访摸排",
+}
+
 // Applicant is who asks: an enterprise, institution or person.
 type Applicant struct {
 	Name       string `json:"name" doc:"名称或姓名 name"`                                           // 单位名称, or a person's name

@@ -145,20 +145,6 @@ func term(v any) (string, error) {
 
 // terms are the names that casework leaves to those who print them.
 var terms = map[string]string{
-	string(casework.WanShiTong):        "皖事通APP",
-	string(casework.GovPortal):         "安徽政务服务网",
-	string(casework.CompanySite):       "公司门户网站",
-	string(casework.WeChat):            "微信公众号",
-	string(casework.MiniProgram):       "壹品慧缴费小程序",
-	string(casework.ServiceHallDesk):   "线下大厅与各级窗口",
-	string(casework.ProjectApproval):   "工程建设项目审批平台",
-	string(casework.EnterpriseStartup): "企业开办平台",
-	string(casework.IndustrialPark):    "园区推送",
-	string(casework.JointUtility):      "水电气一网通办",
-	string(casework.PropertyTransfer):  "不动产登记过户系统",
-	string(casework.Hotline12345):      "12345 分线",
-	string(casework.Outreach):          "走访摸排",
-
 	string(casework.Adequate):      "满足用水需求",
 	string(casework.UpgradeNeeded): "需改造管网",
 	string(casework.NoMain):        "周边尚无管网",

@@ -32,5 +32,5 @@ func TestSupervisorReadsDetailsWithoutAKey(t *testing.T) {
 	require.NoError(t, err)
 	summary, err := described.GetStaticSummary()
 	require.NoError(t, err)
-	require.Equal(t, "用水报装 · 南陵县 · 模式101 · service_hall", summary)
+	require.Equal(t, "用水报装 · 南陵县 · 模式101 · 线下大厅与各级窗口", summary)
 }

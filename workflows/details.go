@@ -49,7 +49,7 @@ func (f *casefile) details() string {
 	k := f.state
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.Stage.Name(), k.Status.Name())
-	fmt.Fprintf(&b, "**%s** · 模式 %s · 渠道 %s · 收到 %s\n\n", k.Request.Site.District.Name(), k.Lane, k.Request.Channel, casework.Clock(k.ReceivedAt))
+	fmt.Fprintf(&b, "**%s** · 模式 %s · 渠道 %s · 收到 %s\n\n", k.Request.Site.District.Name(), k.Lane, k.Request.Channel.Name(), casework.Clock(k.ReceivedAt))
 	if k.Level > 0 {
 		fmt.Fprintf(&b, "**升级级别 %d**\n\n", k.Level)
 	}
