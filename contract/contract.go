@@ -122,6 +122,9 @@ const StateQuery = "state"
 // Search attributes: typed, few, and without personal data, for the codec does
 // not cover them.
 var (
+	// AttrSummary is a line for people: the Temporal UI's list has no column for
+	// a workflow's own summary, but one for each search attribute.
+	AttrSummary    = temporal.NewSearchAttributeKeyKeyword("CurbstopSummary")
 	AttrUtility    = temporal.NewSearchAttributeKeyKeyword("CurbstopUtility")
 	AttrLane       = temporal.NewSearchAttributeKeyKeyword("CurbstopLane")
 	AttrStage      = temporal.NewSearchAttributeKeyKeyword("CurbstopStage")
@@ -136,7 +139,7 @@ var (
 // SearchAttributeKeys lists the search attributes that a namespace must know.
 func SearchAttributeKeys() []temporal.SearchAttributeKey {
 	return []temporal.SearchAttributeKey{
-		AttrUtility, AttrLane, AttrStage, AttrStatus, AttrDistrict, AttrChannel, AttrDepartment, AttrDue, AttrLevel,
+		AttrSummary, AttrUtility, AttrLane, AttrStage, AttrStatus, AttrDistrict, AttrChannel, AttrDepartment, AttrDue, AttrLevel,
 	}
 }
 

@@ -30,6 +30,7 @@ func (f *casefile) show(ctx workflow.Context) error {
 		return nil
 	}
 	updates := []temporal.SearchAttributeUpdate{
+		contract.AttrSummary.ValueSet(f.line()),
 		contract.AttrStage.ValueSet(string(now.stage)),
 		contract.AttrStatus.ValueSet(string(now.status)),
 		contract.AttrDepartment.ValueSet(string(now.department)),
@@ -42,6 +43,19 @@ func (f *casefile) show(ctx workflow.Context) error {
 	}
 	f.shown = now
 	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
+}
+
+// line says in one row where the case is, where it stands and who holds it.
+func (f *casefile) line() string {
+	k := f.state
+	line := strings.Join([]string{k.Request.Utility.Name(), k.Request.Site.District.Name(), k.Stage.Name(), k.InCharge().Name()}, " · ")
+	if k.Status != casework.Open {
+		line += " · " + k.Status.Name()
+	}
+	if k.Level > 0 {
+		line += fmt.Sprintf(" · 升级%d", k.Level)
+	}
+	return line
 }
 
 // details describe the case in Markdown for a supervisor who opens it.
