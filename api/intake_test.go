@@ -196,9 +196,6 @@ func (forgetful) Accept(_ context.Context, r casework.Request, by casework.Actor
 }
 
 func TestALongListTakesLittleMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads the memory of the whole process")
-	}
 	w := newWorld(t, func(o *Options) { o.Store = forgetful{o.Store} })
 	const rows = 10_000
 	file, err := os.CreateTemp(t.TempDir(), "list")

@@ -19,9 +19,12 @@ type Action interface {
 }
 
 // Try applies an action to a copy and gives the copy, or the refusal. The case
-// itself is never changed, so validators and handlers share it.
+// itself is never changed, so validators and handlers share it. What fell due
+// before goes on record before: nobody acts a breach away by being the first
+// to act after a downtime.
 func (k *Case) Try(a Action, now time.Time) (*Case, error) {
 	next := k.Clone()
+	next.Fire(now)
 	if err := a.Apply(next, now); err != nil {
 		return nil, err
 	}

@@ -155,3 +155,24 @@ func TestFireKeepsTheOrderOfMoments(t *testing.T) {
 	k.Fire(received.AddDate(0, 0, 8))
 	require.False(t, k.Changed(), "a rung fires once")
 }
+
+// Whoever completes a task first after a downtime does not act its breach away:
+// what fell due before goes on record before.
+func TestBreachIsOnRecordBeforeTheActThatComesLate(t *testing.T) {
+	t.Parallel()
+	k, task := newCase(t, casework.ContactCustomer, "")
+	cal, err := calendar.New(calendar.Seed(), terms().Hours)
+	require.NoError(t, err)
+	k.Worked([]casework.Deadline{k.Unworked()[0].WorkOut(cal, "v")})
+	k.TakeChanges()
+	late := time.Date(2026, 11, 24, 18, 0, 0, 0, calendar.Shanghai) // half an hour after the breach
+	next, err := k.Try(casework.CompleteTask{By: byAble, Task: task.ID, Input: json.RawMessage(`{"by":"phone"}`)}, late)
+	require.NoError(t, err)
+	changes := next.TakeChanges()
+	var kinds []casework.EventKind
+	for _, e := range changes.Events {
+		kinds = append(kinds, e.Kind)
+	}
+	require.Equal(t, []casework.EventKind{casework.RungFired, casework.RungFired, casework.TaskCompleted}, kinds)
+	require.Len(t, changes.Escalations, 2)
+}
