@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // folder is a data folder that this process holds locked.
@@ -73,6 +74,9 @@ type heldError struct{ path, holder string }
 
 func (e *heldError) Error() string { return e.path + " is locked by process " + e.holder }
 
+// lockPatience is how long a lock that is held is tried for.
+const lockPatience = 400 * time.Millisecond
+
 // tryLock takes the lock of a file, and writes the id of this process into it for those who come later. The system
 // gives the lock free when the process ends, however it ends.
 func tryLock(path string) (*os.File, error) {
@@ -80,7 +84,13 @@ func tryLock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	// A lock that was just given up may still be held for a moment by a child between its fork and its exec.
+	for end := time.Now().Add(lockPatience); ; time.Sleep(lockPatience / 20) {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) {
+			break
+		}
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		defer f.Close()
 		holder, _ := os.ReadFile(path)
