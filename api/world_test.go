@@ -235,7 +235,7 @@ func (w *world) open(t testing.TB, number string) *casework.Case {
 		for i := range d.Rungs {
 			d.Rungs[i].At = noon.Add(-time.Minute)
 		}
-		k.Worked([]casework.Deadline{d})
+		k.Worked([]casework.Deadline{d}, noon)
 	}
 	k.Fire(noon)
 	w.keep(k)

@@ -28,6 +28,11 @@ type Due struct {
 	Provisional bool `json:"provisional,omitempty"`
 }
 
+// Same tells whether two dues come to the same for people.
+func (d Due) Same(other Due) bool {
+	return d.At.Equal(other.At) && d.Remaining == other.Remaining && d.Stopped == other.Stopped && d.Provisional == other.Provisional
+}
+
 // Due works out when b runs out, counted from anchor, the moment of the event that the rule names;
 // see [Unit] for the counting. The stops may overlap and come in any order; what lies before the
 // anchor does not matter.
@@ -38,12 +43,21 @@ type Due struct {
 // within a stop: where no working time was left (a SameDay that reaches to midnight, stopped after
 // the close) it is the stop's end at the earliest.
 //
-// b must be valid; Due panics if it is not, since a deadline by a broken rule would go unnoticed.
-func (c *Calendar) Due(anchor time.Time, b Budget, stops []Stop) Due {
-	if err := b.Validate(); err != nil {
-		panic("calendar: " + err.Error())
-	}
+// What is granted on top, an extension, counts from the moment at which the budget before it would
+// run out if nothing stopped it; the stops then move the whole.
+//
+// Every budget must be valid; Due panics if one is not, since a deadline by a broken rule would go
+// unnoticed.
+func (c *Calendar) Due(anchor time.Time, b Budget, stops []Stop, onTop ...Budget) Due {
 	at, provisional := c.unstopped(anchor, b)
+	for _, more := range onTop {
+		from := at
+		if more.Unit != WorkingTime {
+			from = at.Add(-time.Nanosecond) // What ends at 24:00 ends on the day before.
+		}
+		extended, guessed := c.unstopped(from, more)
+		at, provisional = extended, provisional || guessed
+	}
 	for _, s := range union(anchor, stops) {
 		if !s.From.Before(at) {
 			break
@@ -61,6 +75,9 @@ func (c *Calendar) Due(anchor time.Time, b Budget, stops []Stop) Due {
 
 // unstopped is when b runs out if nothing stops it, and whether working that out took a guess.
 func (c *Calendar) unstopped(anchor time.Time, b Budget) (at time.Time, provisional bool) {
+	if err := b.Validate(); err != nil {
+		panic("calendar: " + err.Error())
+	}
 	date := DateOf(anchor)
 	tomorrow := date.AddDays(1)
 	switch b.Unit {

@@ -153,6 +153,11 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 			return err
 		}
 	}
+	if p, ok := in.(personal); ok {
+		if err := p.gatePerson(k, a.Actor); err != nil {
+			return err
+		}
+	}
 	var c Check
 	in.check(&c, k, t, now)
 	if err := c.Err(); err != nil {
@@ -163,7 +168,7 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	}
 	t.State, t.DoneAt, t.DoneBy, t.Input = TaskDone, now, a.Actor.ID, a.Input
 	closed := *t
-	k.closeDeadline(closed.ID, true, now)
+	k.closeDeadline(closed.ID, true, now, now)
 	closed.Outcome = in.apply(k, &closed, a.Actor, now)
 	k.changes.task(closed)
 	k.dropEnded()
@@ -259,10 +264,15 @@ func (a ReleaseTask) Apply(k *Case, now time.Time) error {
 	if t.Assignee == "" {
 		return Refuse(Conflict, "task_not_held", Say("任务尚无承办人", "nobody holds this task"))
 	}
+	k.giveBack(t, a.Actor, a.Reason, now)
+	return nil
+}
+
+// giveBack returns a task to its department.
+func (k *Case) giveBack(t *Task, by Actor, reason string, now time.Time) {
 	t.Assignee, t.AssigneeName, t.AssignedAt = "", "", time.Time{}
 	k.changes.task(*t)
-	k.record(now, a.Actor, TaskReleased, t.ID, Sayf("%[1]s：退回部门", "%[2]s: released", t.Title(), t.Kind), reasonData(a.Reason))
-	return nil
+	k.record(now, by, TaskReleased, t.ID, Sayf("%[1]s：退回部门", "%[2]s: released", t.Title(), t.Kind), reasonData(reason))
 }
 
 // mayMove lets the holder, and those who dispatch, move a task.
@@ -370,14 +380,7 @@ func (k *Case) withdraw(reason string, by Actor, now time.Time) {
 	k.Status, k.WithdrawnAt, k.Withdrawal = Withdrawing, now, reason
 	k.record(now, by, WithdrawalRequested, "", Say("客户撤回申请", "withdrawn by the customer"), reasonData(reason))
 	k.cancelAll(now)
-	k.endPause(now)
-}
-
-// endPause ends the pause that lasts, if one does.
-func (k *Case) endPause(now time.Time) {
-	if p := k.pause(); p != nil {
-		p.To = now
-	}
+	k.endPauses(now)
 }
 
 // Cancel ends an upgrade whose connection was withdrawn before the building of
@@ -396,100 +399,35 @@ func (k *Case) cancelAll(now time.Time) {
 		if t.State != TaskOpen {
 			continue
 		}
-		t.State, t.DoneAt = TaskCancelled, now
-		k.changes.task(*t)
-		k.record(now, System(), TaskWasCancelled, t.ID, Sayf("取消任务：%[1]s", "task cancelled: %[2]s", t.Title(), t.Kind), nil)
+		k.cancel(t, now)
 	}
 	for i := range k.Deadlines {
 		if k.Deadlines[i].Live() {
-			k.closeDeadline(k.Deadlines[i].ID, false, now)
+			k.closeDeadline(k.Deadlines[i].ID, false, now, now)
 		}
 	}
 	k.dropEnded()
+}
+
+// cancel ends a task that is no longer needed.
+func (k *Case) cancel(t *Task, now time.Time) {
+	t.State, t.DoneAt = TaskCancelled, now
+	k.changes.task(*t)
+	k.record(now, System(), TaskWasCancelled, t.ID, Sayf("取消任务：%[1]s", "task cancelled: %[2]s", t.Title(), t.Kind), nil)
+	k.closeDeadline(t.ID, false, now, now)
 }
 
 // End closes the case for good, and with it a pause during which the work went
 // on to its end.
 func (k *Case) End(s Status, now time.Time) {
 	k.Status, k.EndedAt = s, now
-	k.endPause(now)
+	k.endPauses(now)
+	k.NoteHolder(now)
 	kind, note := CaseClosed, Say("办结归档", "closed")
 	if s == Withdrawn {
 		kind, note = CaseWithdrawn, Say("撤回完成", "withdrawn")
 	}
 	k.record(now, System(), kind, "", note, nil)
-}
-
-// maxPause bounds a pause's planned end, so that no case is parked for good.
-const maxPause = 366 * 24 * time.Hour
-
-// PauseCase stops the case's clock for an allowed reason, with evidence and a
-// planned end (section 6 of the process).
-type PauseCase struct {
-	By
-	Reason     PauseReason `json:"reason"`
-	Evidence   string      `json:"evidence"`
-	PlannedEnd time.Time   `json:"planned_end"`
-}
-
-// Apply implements [Action].
-func (a PauseCase) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Taskforce, TaskforceOffice, TaskforceLead); err != nil {
-		return err
-	}
-	if k.Status != Open {
-		return Refuse(Conflict, "not_open", Sayf("案件%[1]s，不能暂停", "the case is %[2]s and can't be paused", k.Status.Name(), k.Status))
-	}
-	var c Check
-	c.Require(k.Terms.Allows(a.Reason), "reason", Sayf("暂停原因应为：%s", "reason must be one of: %s", joinAny(k.Terms.PauseReasons)))
-	text(&c, "evidence", a.Evidence, true)
-	c.Require(a.PlannedEnd.After(now), "planned_end", Say("计划结束时间应晚于现在", "the planned end must lie ahead"))
-	c.Require(a.PlannedEnd.Before(now.Add(maxPause)), "planned_end", Say("计划结束时间应在一年之内", "the planned end must be within a year"))
-	if err := c.Err(); err != nil {
-		return err
-	}
-	k.Status = Paused
-	k.Pauses = append(k.Pauses, Pause{Reason: a.Reason, Evidence: a.Evidence, From: now, PlannedEnd: a.PlannedEnd, By: a.Actor.ID})
-	for i := range k.Deadlines {
-		if k.Deadlines[i].Live() {
-			k.Deadlines[i].hold(string(a.Reason), now)
-		}
-	}
-	k.record(now, a.Actor, CasePaused, "", Sayf("暂停计时（%s），计划至 %s", "paused (%s) until about %s", a.Reason, Clock(a.PlannedEnd)),
-		map[string]string{"evidence": a.Evidence})
-	return nil
-}
-
-// ResumeCase lets the clock go on; deadlines move by the working time paused.
-type ResumeCase struct {
-	By
-	Note string `json:"note,omitempty"`
-}
-
-// Apply implements [Action].
-func (a ResumeCase) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Taskforce, TaskforceOffice, TaskforceLead); err != nil {
-		return err
-	}
-	p := k.pause()
-	if p == nil {
-		return Refuse(Conflict, "not_paused", Say("案件未暂停", "the case is not paused"))
-	}
-	p.To = now
-	k.Status = Open
-	for i := range k.Deadlines {
-		if k.Deadlines[i].Live() {
-			k.Deadlines[i].release(string(p.Reason), now)
-		}
-	}
-	k.record(now, a.Actor, CaseResumed, "", Say("恢复计时", "resumed"), reasonData(a.Note))
-	return nil
 }
 
 // AmendRequest corrects what the request says. A field that is nil stays.
@@ -719,43 +657,6 @@ func (a Rate) Apply(k *Case, now time.Time) error {
 		}
 	}
 	return nil
-}
-
-// AcknowledgeEscalation says that somebody acts on a rung.
-type AcknowledgeEscalation struct {
-	By
-	Escalation string `json:"escalation"`
-	Note       string `json:"note,omitempty"`
-}
-
-// Apply implements [Action].
-func (a AcknowledgeEscalation) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	var c Check
-	text(&c, "note", a.Note, false)
-	if err := c.Err(); err != nil {
-		return err
-	}
-	for i := range k.Escalations {
-		e := &k.Escalations[i]
-		if e.ID != a.Escalation {
-			continue
-		}
-		to := e.To
-		if to == "" {
-			to = Role(e.Department)
-		}
-		if !a.Actor.Dispatches() && !a.Actor.Has(to) {
-			return Refuse(Forbidden, "wrong_role", Sayf("该升级由%[1]s处理", "this escalation is for %[2]s", to.Name(), to))
-		}
-		e.AcknowledgedAt, e.AcknowledgedBy, e.Note = now, a.Actor.ID, a.Note
-		k.changes.Escalations = append(k.changes.Escalations, *e)
-		k.record(now, a.Actor, Acknowledged, "", Sayf("签收升级：%[1]s", "escalation acknowledged: %[2]s", e.Rung.Name(), e.ID), reasonData(a.Note))
-		return nil
-	}
-	return Refuse(Conflict, "escalation_not_open", Say("没有这条待签收的升级，或已签收", "no such escalation waits to be acknowledged"))
 }
 
 // joinAny writes allowed values for people.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/curbstop/curbstop/calendar"
@@ -30,9 +31,10 @@ type Case struct {
 
 	Tasks       []Task       `json:"tasks,omitempty"`
 	Deadlines   []Deadline   `json:"deadlines,omitempty"`
-	Escalations []Escalation `json:"escalations,omitempty"` // not acknowledged yet
-	Level       int          `json:"level"`                 // highest escalation level of a live deadline
+	Escalations []Escalation `json:"escalations,omitempty"` // not closed yet
+	Level       int          `json:"level"`                 // highest escalation level of what is open
 	Pauses      []Pause      `json:"pauses,omitempty"`
+	Clock       Clocking     `json:"clock,omitzero"` // who holds the clock
 
 	Contacts  int            `json:"contacts"` // touchpoints so far
 	Broken    []Zero         `json:"broken,omitempty"`
@@ -57,6 +59,7 @@ type Facts struct {
 	Briefed     *BriefingInput    `json:"briefed,omitempty"`
 	Appointment *AppointmentInput `json:"appointment,omitempty"`
 	Survey      *SurveyInput      `json:"survey,omitempty"`
+	SurveyedBy  string            `json:"surveyed_by,omitempty"` // who conducted the survey
 	FollowUps   int               `json:"follow_ups,omitempty"`
 	NextFollow  calendar.Date     `json:"next_follow,omitzero"`
 
@@ -101,11 +104,14 @@ type Pause struct {
 	From       time.Time   `json:"from"`
 	PlannedEnd time.Time   `json:"planned_end"`
 	RemindedAt time.Time   `json:"reminded_at,omitzero"` // when its planned end was announced
+	Reviews    int         `json:"reviews,omitempty"`    // how often it lasted beyond the policy's bound
 	To         time.Time   `json:"to,omitzero"`          // zero while it lasts
 	By         string      `json:"by"`
 }
 
-// Escalation is a rung of a deadline's ladder that fired.
+// Escalation is a rung of a deadline's ladder that fired. Somebody takes it up,
+// answers it, and it is closed: by a person, by the end of the work, or by the
+// next rung of the same deadline, so that a deadline has one open at most.
 type Escalation struct {
 	ID         string     `json:"id"` // deadline ID, a slash and the rung's name
 	Case       string     `json:"case"`
@@ -113,7 +119,7 @@ type Escalation struct {
 	Limit      LimitName  `json:"limit"`
 	Rung       RungName   `json:"rung"`
 	Level      int        `json:"level"`
-	To         Role       `json:"to,omitempty"` // empty: the holder
+	To         Role       `json:"to,omitempty"` // who is to act; empty: the holder
 	Department Department `json:"department"`   // in charge when it fired
 	Holder     string     `json:"holder"`
 	District   District   `json:"district"`
@@ -122,8 +128,19 @@ type Escalation struct {
 	FiredAt    time.Time  `json:"fired_at"` // when it was recorded
 
 	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
-	AcknowledgedBy string    `json:"acknowledged_by,omitempty"`
+	AcknowledgedBy string    `json:"acknowledged_by,omitempty"` // who owns it from then on
 	Note           string    `json:"note,omitempty"`
+
+	AnswerDueAt time.Time  `json:"answer_due_at,omitzero"` // when it climbs if nobody answers
+	Climbs      []Climb    `json:"climbs,omitempty"`
+	Answer      AnswerKind `json:"answer,omitempty"`
+	AnsweredAt  time.Time  `json:"answered_at,omitzero"`
+	AnsweredBy  string     `json:"answered_by,omitempty"`
+	AnswerNote  string     `json:"answer_note,omitempty"`
+
+	ClosedAt time.Time `json:"closed_at,omitzero"`
+	ClosedBy string    `json:"closed_by,omitempty"`
+	Closing  Closing   `json:"closing,omitempty"` // why it was closed
 }
 
 // EventKind names what happened to a case.
@@ -155,7 +172,14 @@ const (
 	ChargeProposed                EventKind = "charge_proposed"
 	RungFired                     EventKind = "rung_fired"
 	Acknowledged                  EventKind = "escalation_acknowledged"
+	EscalationAnswered            EventKind = "escalation_answered"
+	EscalationClimbed             EventKind = "escalation_climbed"
+	EscalationClosed              EventKind = "escalation_closed"
+	PauseReviewDue                EventKind = "pause_review_due"
+	PauseReviewed                 EventKind = "pause_reviewed"
+	DeadlineExtended              EventKind = "deadline_extended"
 	DeadlinesMoved                EventKind = "deadlines_moved"
+	PolicyMoved                   EventKind = "policy_moved"
 	WithdrawalRequested           EventKind = "withdrawal_requested"
 	CaseWithdrawn                 EventKind = "withdrawn"
 	CaseCompleted                 EventKind = "completed"
@@ -185,6 +209,8 @@ type Changes struct {
 	Escalations []Escalation `json:"escalations,omitempty"`
 	Touchpoints []Touchpoint `json:"touchpoints,omitempty"`
 	Documents   []Document   `json:"documents,omitempty"`
+	Messages    []Message    `json:"messages,omitempty"`
+	Holdings    []Holding    `json:"holdings,omitempty"`
 }
 
 // NewCase opens a case for a validated request. The lane is the request's, or
@@ -257,7 +283,7 @@ func (k *Case) TakeChanges() Changes {
 	c := k.changes
 	k.changes = Changes{}
 	k.Deadlines = slices.DeleteFunc(k.Deadlines, func(d Deadline) bool { return !d.Live() })
-	k.Escalations = slices.DeleteFunc(k.Escalations, func(e Escalation) bool { return !e.AcknowledgedAt.IsZero() })
+	k.Escalations = slices.DeleteFunc(k.Escalations, func(e Escalation) bool { return !e.Open() })
 	return c
 }
 
@@ -277,6 +303,11 @@ func (k *Case) Find(id string) (*Task, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Working tells whether any task is open that the work itself needs.
+func (k *Case) Working() bool {
+	return slices.ContainsFunc(k.Tasks, func(t Task) bool { return t.Kind != ReviewPause })
 }
 
 // Live gives the live task of a kind and qualifier.
@@ -314,10 +345,13 @@ func (k *Case) Need(kind TaskKind, qualifier string, round int, anchor, now time
 	k.LastTask++
 	t := Task{
 		ID: TaskID(k.Number, k.LastTask), Case: k.Number, Kind: kind, Qualifier: qualifier, Round: max(round, 1),
-		Stage: spec.Stage, Role: role, Department: role.Department(), State: TaskOpen, OpenedAt: now,
+		Stage: spec.Stage, Role: role, Department: role.Department(), State: TaskOpen, OpenedAt: now, Anchor: anchor,
 	}
-	if k.Kind == UpgradeCase {
+	switch {
+	case k.Kind == UpgradeCase:
 		t.Stage = Upgrade
+	case spec.Stage == "":
+		t.Stage = k.Stage // a task of any stage
 	}
 	k.Tasks = append(k.Tasks, t)
 	k.changes.task(t)
@@ -333,11 +367,11 @@ func (k *Case) startDeadline(id string, limit LimitName, anchor time.Time) {
 		return
 	}
 	d := Deadline{ID: id, Limit: limit, Anchor: anchor, Budget: budget, Stale: true}
-	for _, r := range k.Terms.Ladder {
-		d.Rungs = append(d.Rungs, RungMark{Rung: r})
-	}
-	if p := k.pause(); p != nil {
-		d.hold(string(p.Reason), later(p.From, anchor))
+	d.climbs(k.Terms.LadderOf(limit))
+	if limit != reviewLimit {
+		for _, p := range k.openPauses() {
+			d.hold(string(p.Reason), later(p.From, anchor))
+		}
 	}
 	k.Deadlines = append(k.Deadlines, d)
 }
@@ -349,42 +383,76 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// pause gives the pause that lasts, or nil.
-func (k *Case) pause() *Pause {
+// openPauses gives the pauses that last, each for another reason.
+func (k *Case) openPauses() []*Pause {
+	var open []*Pause
 	for i := range k.Pauses {
 		if k.Pauses[i].To.IsZero() {
-			return &k.Pauses[i]
+			open = append(open, &k.Pauses[i])
 		}
 	}
-	return nil
+	return open
 }
 
 // Unworked lists the live deadlines whose due moment must be worked out.
 func (k *Case) Unworked() []Deadline {
 	var out []Deadline
 	for _, d := range k.Deadlines {
-		if d.Stale {
+		if d.Stale && d.Live() {
 			out = append(out, d)
 		}
 	}
 	return out
 }
 
-// Worked takes over due moments that were worked out.
-func (k *Case) Worked(ds []Deadline) {
+// Worked takes over due moments that were worked out, and records those that a
+// calendar, a policy or an extension moved.
+func (k *Case) Worked(ds []Deadline, now time.Time) {
+	var moves []Move
 	for _, d := range ds {
 		for i := range k.Deadlines {
-			if k.Deadlines[i].ID == d.ID {
-				k.Deadlines[i] = d
-				k.changes.deadline(d)
+			if k.Deadlines[i].ID != d.ID {
+				continue
 			}
+			if d.Was != nil && !d.Was.Same(d.Due) {
+				moves = append(moves, Move{Deadline: d.ID, Limit: d.Limit, From: *d.Was, To: d.Due})
+			}
+			d.Was = nil
+			k.Deadlines[i] = d
+			k.changes.deadline(d)
+			k.answerDue(&d)
 		}
+	}
+	if len(moves) > 0 {
+		k.record(now, System(), DeadlinesMoved, "", movesText(moves), moves)
 	}
 	k.level()
 }
 
-// closeDeadline meets or drops a deadline.
-func (k *Case) closeDeadline(id string, met bool, at time.Time) {
+// movesText says the first of the moves in full; the event's data has them all.
+func movesText(moves []Move) Text {
+	m := moves[0]
+	text := Sayf("时限变更：%[1]s 由 %[2]s 改为 %[3]s", "deadlines moved: %[1]s from %[2]s to %[3]s", m.Limit, dueText(m.From), dueText(m.To))
+	if n := len(moves); n > 1 {
+		text.ZH += fmt.Sprintf("，共 %d 项", n)
+		text.EN += fmt.Sprintf(", %d in all", n)
+	}
+	return text
+}
+
+func dueText(d calendar.Due) string {
+	switch {
+	case d.Stopped:
+		return "余 " + d.Remaining.Round(time.Minute).String()
+	case d.Provisional:
+		return Clock(d.At) + "（暂定）"
+	}
+	return Clock(d.At)
+}
+
+// closeDeadline meets or drops a deadline as of a moment, and with it the
+// escalations that it caused.
+func (k *Case) closeDeadline(id string, met bool, at, now time.Time) {
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
 		if d.ID != id || !d.Live() {
@@ -397,15 +465,22 @@ func (k *Case) closeDeadline(id string, met bool, at time.Time) {
 		}
 		k.changes.deadline(*d)
 	}
+	k.closeEscalations(id, met, now)
 	k.level()
 }
 
-// level works out the highest escalation level of the live deadlines.
+// level works out the highest escalation level of the live deadlines and of
+// what waits for an answer.
 func (k *Case) level() {
 	k.Level = 0
+	for i := range k.Escalations {
+		if e := &k.Escalations[i]; e.Open() {
+			k.Level = max(k.Level, e.Level)
+		}
+	}
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
-		if !d.Live() {
+		if !d.Live() || !d.OnWork() {
 			continue
 		}
 		for _, r := range d.Rungs {
@@ -442,8 +517,10 @@ func (k *Case) NextWake() time.Time {
 	for i := range k.Deadlines {
 		earlier(k.Deadlines[i].nextRung())
 	}
-	if p := k.pause(); p != nil && p.RemindedAt.IsZero() {
-		earlier(p.PlannedEnd)
+	for _, p := range k.openPauses() {
+		if p.RemindedAt.IsZero() {
+			earlier(p.PlannedEnd)
+		}
 	}
 	return next
 }
@@ -451,16 +528,26 @@ func (k *Case) NextWake() time.Time {
 // Fire does what fell due by a moment: every rung whose time has come, once,
 // in the order of their moments, and the reminder at a pause's planned end.
 func (k *Case) Fire(now time.Time) {
-	if p := k.pause(); p != nil && p.RemindedAt.IsZero() && !p.PlannedEnd.After(now) {
-		p.RemindedAt = now
-		k.record(now, System(), PauseEndReached, "", Say("暂停已到计划结束时间，请恢复计时", "the pause has reached its planned end"), nil)
+	for _, p := range k.openPauses() {
+		if p.RemindedAt.IsZero() && !p.PlannedEnd.After(now) {
+			k.remindOfPause(p, now)
+		}
 	}
 	for {
 		d, r := k.dueRung(now)
 		if d == nil {
 			break
 		}
-		k.fire(d, r, now)
+		r.FiredAt = now
+		k.changes.deadline(*d)
+		switch {
+		case strings.HasPrefix(d.ID, answerClock):
+			k.climb(strings.TrimPrefix(d.ID, answerClock), r, now)
+		case strings.HasPrefix(d.ID, pauseClock):
+			k.reviewPause(d.ID, now)
+		default:
+			k.fire(d, r, now)
+		}
 	}
 	k.level()
 }
@@ -487,49 +574,46 @@ func (k *Case) dueRung(now time.Time) (*Deadline, *RungMark) {
 	return deadline, rung
 }
 
+// fire records that a rung of a limit on the work fell due. Those who are told
+// have a time to answer in, where the rung sets one.
 func (k *Case) fire(d *Deadline, r *RungMark, now time.Time) {
-	r.FiredAt = now
 	e := Escalation{
 		ID: d.ID + "/" + string(r.Name), Case: k.Number, Deadline: d.ID, Limit: d.Limit, Rung: r.Name, Level: r.Level,
 		To: r.To, Department: k.InCharge(), District: k.Request.Site.District, DueAt: d.Due.At, RungAt: r.At, FiredAt: now,
 	}
-	title := "服务时限"
+	title, task, person := "服务时限", d.ID, ""
 	if t, ok := k.Find(d.ID); ok {
-		e.Department, e.Holder, title = t.Department, t.Holder(), t.Title()
+		e.Department, e.Holder, title, person = t.Department, t.Holder(), t.Title(), t.Assignee
 	} else {
 		e.Holder = e.Department.Name()
 	}
 	if d.ID == LaneDeadline {
-		e.ID = k.Number + "-lane/" + string(r.Name)
+		e.ID, task = k.Number+"-lane/"+string(r.Name), ""
 	}
-	k.Escalations = append(k.Escalations, e)
-	k.changes.Escalations = append(k.changes.Escalations, e)
-	k.changes.deadline(*d)
 	to := e.Holder
 	if r.To != "" {
-		to = r.To.Name()
+		to, person = r.To.Name(), ""
 	}
-	task := d.ID
-	if task == LaneDeadline {
-		task = ""
-	}
-	k.record(now, System(), RungFired, task,
-		Sayf("%[1]s：%[2]s，应于 %[3]s 前完成，通知%[4]s", "%[5]s: %[6]s due %[3]s",
-			r.Name.Name(), title, Clock(d.Due.At), to, r.Name, d.Limit), nil)
+	k.supersede(d.ID, now)
+	k.Escalations = append(k.Escalations, e)
+	k.changes.escalation(e)
+	say := Sayf("%[1]s：%[2]s，应于 %[3]s 前完成，通知%[4]s", "%[5]s: %[6]s due %[3]s",
+		r.Name.Name(), title, Clock(d.Due.At), to, r.Name, d.Limit)
+	k.record(now, System(), RungFired, task, say, nil)
+	k.tell(Message{
+		ID: e.ID, Kind: MessageRung, Escalation: e.ID, Level: e.Level, Top: k.top(d.Limit, e.Level), To: e.responsible(), Person: person,
+		Department: e.Department, Text: say, DueAt: e.DueAt, At: now,
+	})
+	k.awaitAnswer(d, r, e, now)
 }
 
 // Recalculate marks every live deadline for being worked out anew, because the
 // calendar changed.
-func (k *Case) Recalculate(now time.Time) {
-	live := 0
+func (k *Case) Recalculate() {
 	for i := range k.Deadlines {
 		if k.Deadlines[i].Live() {
-			k.Deadlines[i].Stale = true
-			live++
+			k.Deadlines[i].recount()
 		}
-	}
-	if live > 0 {
-		k.record(now, System(), DeadlinesMoved, "", Sayf("日历变更，重新计算 %d 项时限", "the calendar changed; %d deadlines worked out anew", live), nil)
 	}
 }
 
@@ -542,17 +626,56 @@ func (k *Case) InCharge() Department {
 	return Department(Taskforce)
 }
 
-// EarliestDue is the earliest due moment of the live deadlines; zero when none
-// runs.
-func (k *Case) EarliestDue() time.Time {
-	next := time.Time{}
+// EarliestDue is the earliest due moment of the limits on the work; zero when
+// none runs.
+func (k *Case) EarliestDue() time.Time { return k.NextDue().At }
+
+// NextDue is the limit on the work that is due first; while all stand, the one
+// with the least time left; zero when there is none.
+func (k *Case) NextDue() calendar.Due {
+	var next calendar.Due
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
-		if d.Live() && !d.Due.At.IsZero() && (next.IsZero() || d.Due.At.Before(next)) {
-			next = d.Due.At
+		if !d.Live() || !d.OnWork() || d.Due == (calendar.Due{}) {
+			continue
+		}
+		switch {
+		case next == (calendar.Due{}), next.Stopped && !d.Due.Stopped:
+			next = d.Due
+		case next.Stopped != d.Due.Stopped:
+		case d.Due.Stopped && d.Due.Remaining < next.Remaining, !d.Due.Stopped && d.Due.At.Before(next.At):
+			next = d.Due
 		}
 	}
 	return next
+}
+
+// DeadlineState sums up the limits on the work.
+func (k *Case) DeadlineState() DeadlineState {
+	state := DeadlinesNone
+	for i := range k.Deadlines {
+		d := &k.Deadlines[i]
+		if !d.Live() || !d.OnWork() || d.Due == (calendar.Due{}) {
+			continue
+		}
+		this := DeadlinesRunning
+		if d.Due.Stopped {
+			this = DeadlinesStopped
+		}
+		for _, r := range d.Rungs {
+			switch {
+			case r.FiredAt.IsZero():
+			case r.Level > 0:
+				this = DeadlinesBreached
+			case this == DeadlinesRunning:
+				this = DeadlinesReminded
+			}
+		}
+		if this.worse(state) {
+			state = this
+		}
+	}
+	return state
 }
 
 // Enter moves the case to a stage and says so once. A stage that was passed is
@@ -587,6 +710,16 @@ func (k *Case) record(now time.Time, by Actor, kind EventKind, task string, note
 		e.Data = b
 	}
 	k.changes.Events = append(k.changes.Events, e)
+}
+
+func (c *Changes) escalation(e Escalation) {
+	for i := range c.Escalations {
+		if c.Escalations[i].ID == e.ID {
+			c.Escalations[i] = e
+			return
+		}
+	}
+	c.Escalations = append(c.Escalations, e)
 }
 
 func (c *Changes) task(t Task) {

@@ -70,7 +70,7 @@ func TestNeedOpensOneTaskOfAKind(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, casework.Task{
 		ID: "W1-T2", Case: "W1", Kind: casework.Rectify, Qualifier: "network", Round: 1, Stage: casework.Evaluation,
-		Role: casework.Network, Department: "network", State: casework.TaskOpen, OpenedAt: now,
+		Role: casework.Network, Department: "network", State: casework.TaskOpen, OpenedAt: now, Anchor: received,
 	}, *rectify)
 	require.Equal(t, "整改·管网运行部", rectify.Title())
 }
@@ -138,7 +138,7 @@ func TestFireKeepsTheOrderOfMoments(t *testing.T) {
 	for i := range stale {
 		stale[i] = stale[i].WorkOut(cal, "v")
 	}
-	k.Worked(stale)
+	k.Worked(stale, received)
 	k.TakeChanges()
 	require.Equal(t, "2026-11-23 11:00", casework.Clock(k.NextWake()))
 	k.Fire(received.AddDate(0, 0, 7))
@@ -163,7 +163,7 @@ func TestBreachIsOnRecordBeforeTheActThatComesLate(t *testing.T) {
 	k, task := newCase(t, casework.ContactCustomer, "")
 	cal, err := calendar.New(calendar.Seed(), terms().Hours)
 	require.NoError(t, err)
-	k.Worked([]casework.Deadline{k.Unworked()[0].WorkOut(cal, "v")})
+	k.Worked([]casework.Deadline{k.Unworked()[0].WorkOut(cal, "v")}, received)
 	k.TakeChanges()
 	late := time.Date(2026, 11, 24, 18, 0, 0, 0, calendar.Shanghai) // half an hour after the breach
 	next, err := k.Try(casework.CompleteTask{By: byAble, Task: task.ID, Input: json.RawMessage(`{"by":"phone"}`)}, late)

@@ -2,14 +2,30 @@ package casework
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/curbstop/curbstop/calendar"
 )
 
 // LaneDeadline is the ID of the deadline that runs from the acceptance of the
-// application to supply-on; every other deadline has the ID of its task.
+// application to supply-on. Every other limit on the work has the ID of its
+// task.
 const LaneDeadline = "lane"
+
+// The supervisors' own clocks run beside the limits on the work: a pause is
+// reviewed when it lasts too long, an escalation is answered in time. Their IDs
+// begin so, followed by the pause's number or the escalation's ID.
+const (
+	pauseClock  = "pause-"
+	answerClock = "answer:"
+)
+
+// The limits of the supervisors' own clocks, as records name them.
+const (
+	PauseBoundLimit LimitName = "pause_bound"
+	AnswerLimit     LimitName = "answer_escalation"
+)
 
 // Hold is a reason for which one deadline's clock stands, from when to when.
 // Holds may overlap: the calendar counts their union once.
@@ -36,6 +52,9 @@ type Deadline struct {
 	Budget calendar.Budget `json:"budget"`
 	Holds  []Hold          `json:"holds,omitempty"`
 
+	// Extension is time granted on top, once.
+	Extension *Extension `json:"extension,omitempty"`
+
 	Due             calendar.Due `json:"due"`
 	Rungs           []RungMark   `json:"rungs"`
 	CalendarVersion string       `json:"calendar_version,omitempty"`
@@ -46,6 +65,51 @@ type Deadline struct {
 	// Stale marks a deadline whose due moment must be worked out before the
 	// next commit.
 	Stale bool `json:"stale,omitempty"`
+	// Was is the due moment before a new calendar, another policy or an
+	// extension; the record of the move shows both.
+	Was *calendar.Due `json:"was,omitempty"`
+}
+
+// Extension is time that somebody granted on top of a limit.
+type Extension struct {
+	Budget calendar.Budget `json:"budget"` // working days or working time
+	Reason string          `json:"reason"`
+	By     string          `json:"by"`
+	At     time.Time       `json:"at"`
+}
+
+// Move is a deadline that another calendar, another policy or an extension
+// moved.
+type Move struct {
+	Deadline string       `json:"deadline"`
+	Limit    LimitName    `json:"limit"`
+	From     calendar.Due `json:"from"`
+	To       calendar.Due `json:"to"`
+}
+
+// DeadlineState sums up the limits on a case's work by what has fired, so that
+// it changes when a rung passes and never by itself.
+type DeadlineState string
+
+// The states, the worst first.
+const (
+	DeadlinesBreached DeadlineState = "breached" // 已超时: a limit was passed and its work is not done
+	DeadlinesReminded DeadlineState = "reminded" // 已提醒: a limit is about to be passed
+	DeadlinesRunning  DeadlineState = "running"  // 计时中
+	DeadlinesStopped  DeadlineState = "stopped"  // 已停表: every clock stands
+	DeadlinesNone     DeadlineState = "none"     // 无时限
+)
+
+// worse tells whether a state is worse than another.
+func (s DeadlineState) worse(other DeadlineState) bool {
+	order := []DeadlineState{DeadlinesBreached, DeadlinesReminded, DeadlinesRunning, DeadlinesStopped, DeadlinesNone}
+	return slices.Index(order, s) < slices.Index(order, other)
+}
+
+// OnWork tells whether the deadline limits the work itself: a task's or the
+// lane's. The others are the supervisors' own clocks.
+func (d *Deadline) OnWork() bool {
+	return !strings.HasPrefix(d.ID, pauseClock) && !strings.HasPrefix(d.ID, answerClock)
 }
 
 // Live tells whether the deadline still runs or stands.
@@ -72,10 +136,17 @@ func (d Deadline) WorkOut(cal *calendar.Calendar, calendarVersion string) Deadli
 	for _, h := range d.Holds {
 		stops = append(stops, calendar.Stop{From: h.From, To: h.To})
 	}
-	d.Due = cal.Due(d.Anchor, d.Budget, stops)
+	var extension []calendar.Budget
+	if d.Extension != nil {
+		extension = append(extension, d.Extension.Budget)
+	}
 	d.CalendarVersion = calendarVersion
 	d.Stale = false
 	d.Rungs = slices.Clone(d.Rungs)
+	if d.Budget == (calendar.Budget{}) {
+		return d.unlimited()
+	}
+	d.Due = cal.Due(d.Anchor, d.Budget, stops, extension...)
 	previous := d.Due.At
 	for i := range d.Rungs {
 		r := &d.Rungs[i]
@@ -100,6 +171,49 @@ func (d Deadline) WorkOut(cal *calendar.Calendar, calendarVersion string) Deadli
 		}
 	}
 	return d
+}
+
+// unlimited gives a deadline for which the case's policy has no limit: nothing
+// is due and no rung falls due. It is kept with what fired, so that a policy
+// with that limit finds it as it was.
+func (d Deadline) unlimited() Deadline {
+	d.Due = calendar.Due{}
+	for i := range d.Rungs {
+		if r := &d.Rungs[i]; r.FiredAt.IsZero() {
+			r.At = time.Time{}
+		}
+	}
+	return d
+}
+
+// recount has the due moment worked out anew and remembers the one before.
+func (d *Deadline) recount() {
+	d.Stale = true
+	if d.Was == nil {
+		was := d.Due
+		d.Was = &was
+	}
+}
+
+// climbs by another ladder from now on: rungs that fired stay as they are, the
+// others are the new ladder's.
+func (d *Deadline) climbs(ladder []Rung) {
+	var marks []RungMark
+	for _, m := range d.Rungs {
+		if !m.FiredAt.IsZero() && !slices.ContainsFunc(ladder, func(r Rung) bool { return r.Name == m.Name }) {
+			marks = append(marks, m)
+		}
+	}
+	for _, r := range ladder {
+		mark := RungMark{Rung: r}
+		for _, m := range d.Rungs {
+			if m.Name == r.Name && !m.FiredAt.IsZero() {
+				mark = m
+			}
+		}
+		marks = append(marks, mark)
+	}
+	d.Rungs = marks
 }
 
 // hold stops the deadline's clock for a reason, unless it stands for that

@@ -391,7 +391,7 @@ func followUpDate(c *Check, field string, d calendar.Date, now time.Time) {
 }
 
 func (in *SurveyInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
-	k.Survey = in
+	k.Survey, k.SurveyedBy = in, by.ID
 	k.touch(now, by, ZeroVisit, in.CustomerPresent, Say("现场联合踏勘", "joint survey on site"))
 	if !in.Connectable {
 		k.NextFollow = in.NotYet.FollowUpOn
@@ -613,7 +613,7 @@ func (in *SupplyInput) check(c *Check, k *Case, _ *Task, now time.Time) {
 
 func (in *SupplyInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	k.Supply = in
-	k.closeDeadline(LaneDeadline, true, in.SuppliedAt)
+	k.closeDeadline(LaneDeadline, true, in.SuppliedAt, now)
 	k.touch(now, by, ZeroVisit, false, Say("现场通水", "supply turned on on site"))
 	return done
 }
@@ -646,8 +646,21 @@ func (in *EntryInput) apply(k *Case, _ *Task, _ Actor, now time.Time) string {
 
 // MeterAcceptanceInput completes accept_meter.
 type MeterAcceptanceInput struct {
-	Passed bool   `json:"passed" doc:"验收合格 passed"`
-	Note   string `json:"note,omitempty" doc:"备注；不合格时说明原因 note; why it failed"`
+	Passed bool `json:"passed" doc:"验收合格 passed"`
+	// Witness is the second pair of eyes that a policy may ask for.
+	Witness string `json:"witness,omitempty" doc:"共同验收人工号；踏勘人不得单独验收 staff number of who accepted it too; who surveyed may not accept alone"`
+	Note    string `json:"note,omitempty" doc:"备注；不合格时说明原因 note; why it failed"`
+}
+
+// gatePerson keeps whoever conducted the survey from accepting the finished
+// work alone, where the policy says so.
+func (in *MeterAcceptanceInput) gatePerson(k *Case, by Actor) error {
+	witnessed := in.Witness != "" && in.Witness != by.ID
+	if !in.Passed || !k.Terms.SeparateAcceptance || k.SurveyedBy != by.ID || witnessed {
+		return nil
+	}
+	return Refuse(Forbidden, "surveyor_accepts", Say("踏勘人不得单独验收，请填写共同验收人（witness）或由他人验收",
+		"who conducted the survey may not accept alone: name a witness, or leave it to somebody else"))
 }
 
 func (in *MeterAcceptanceInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {

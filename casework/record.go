@@ -81,6 +81,10 @@ type CaseLine struct {
 	EndedAt    time.Time  `json:"ended_at,omitzero"`
 	Overdue    bool       `json:"overdue"` // derived when read
 	Version    int64      `json:"version"`
+
+	Remaining   time.Duration `json:"remaining,omitempty"` // working time left while all its clocks stand
+	Stopped     bool          `json:"stopped,omitempty"`
+	Provisional bool          `json:"provisional,omitempty"` // due in a year without a notice yet
 }
 
 // TaskFilter selects tasks; a zero field selects all.
@@ -119,7 +123,7 @@ type EscalationFilter struct {
 	Department Department
 	Districts  []District
 	Level      int  // at least
-	Open       bool // not acknowledged yet
+	Open       bool // not closed yet
 	Page
 }
 

@@ -41,6 +41,8 @@ const (
 	Rectify   TaskKind = "rectify"
 	HomeVisit TaskKind = "home_visit"
 
+	ReviewPause TaskKind = "review_pause" // at any stage, while a pause lasts
+
 	RemoveMeter      TaskKind = "remove_meter"
 	ReleaseMaterials TaskKind = "release_materials"
 	WithdrawPermit   TaskKind = "withdraw_permit"
@@ -79,6 +81,11 @@ type taskInput interface {
 // gated inputs can be refused because of the case's state, whatever they say.
 type gated interface {
 	gate(k *Case, t *Task) error
+}
+
+// personal is implemented by inputs that depend on who enters them.
+type personal interface {
+	gatePerson(k *Case, by Actor) error
 }
 
 // SpecOf gives the specification of a kind; false when there is none.
@@ -180,6 +187,10 @@ var catalogue = []Spec{
 		Say("“好差评”不满意的，上门回访，详细了解意见", "a visit after a bad review, the reasons in full"),
 		[]string{"resolved", "rectify"}, func() taskInput { return &HomeVisitInput{} }},
 
+	{ReviewPause, "暂停复核", "", TaskforceOffice, reviewLimit, "D",
+		Say("暂停超过政策规定的期限，由专班办公室复核：继续或恢复计时", "a pause that lasts beyond the policy's bound goes on or ends"),
+		[]string{string(ContinuePause), string(EndPause)}, func() taskInput { return &PauseReviewInput{} }},
+
 	{RemoveMeter, "拆表", Construction, Engineering, "remove_meter", "D",
 		Say("撤回后拆回已装水表", "take back the meter of a withdrawn case"),
 		[]string{done}, func() taskInput { return &NoteInput{} }},
@@ -223,6 +234,7 @@ type Task struct {
 	Department Department `json:"department"`
 	State      TaskState  `json:"state"`
 	OpenedAt   time.Time  `json:"opened_at"`
+	Anchor     time.Time  `json:"anchor,omitzero"` // the event from which its limit counts
 
 	Assignee     string    `json:"assignee,omitempty"`      // staff number
 	AssigneeName string    `json:"assignee_name,omitempty"` // as shown to colleagues

@@ -22,6 +22,8 @@ const (
 	RungBreach     RungName = "breach"         // 超时: to the taskforce office
 	RungLead       RungName = "taskforce_lead" // 提级调度
 	RungManagement RungName = "management"     // 综合调度
+	// RungReview is no rung of a ladder: a pause has lasted too long.
+	RungReview RungName = "review"
 )
 
 // Name is the rung's Chinese name.
@@ -35,6 +37,8 @@ func (r RungName) Name() string {
 		return "提级调度"
 	case RungManagement:
 		return "综合调度"
+	case RungReview:
+		return "暂停复核"
 	}
 	return string(r)
 }
@@ -54,6 +58,10 @@ type Rung struct {
 	// Level is the escalation level that the case shows: 0 for a reminder,
 	// then 1 breach, 2 lead, 3 management.
 	Level int `json:"level" yaml:"level"`
+	// Answer is the time within which whoever is told must answer, counted from
+	// the moment at which the rung was recorded. What is not answered climbs to
+	// the role of the next rung. Not set: nobody waits for an answer.
+	Answer calendar.Budget `json:"answer,omitzero" yaml:"answer"`
 }
 
 // PauseReason is a reason for which the policy lets the clock stop.
@@ -66,6 +74,19 @@ const (
 	ForceMajeure     PauseReason = "force_majeure"      // 不可抗力
 )
 
+// Name is the reason's Chinese name.
+func (r PauseReason) Name() string {
+	switch r {
+	case CustomerNotReady:
+		return "客户原因"
+	case ExternalApproval:
+		return "外部审批"
+	case ForceMajeure:
+		return "不可抗力"
+	}
+	return string(r)
+}
+
 // Terms are what a policy version says for one case. They are pinned when the
 // case starts and travel with it, so that a policy published later changes no
 // running case.
@@ -75,13 +96,29 @@ type Terms struct {
 	Hours         calendar.Hours                `json:"hours"`
 	Limits        map[LimitName]calendar.Budget `json:"limits"` // a kind that is absent has no deadline of its own
 	Ladder        []Rung                        `json:"ladder"` // in the order in which the rungs fire
-	PauseReasons  []PauseReason                 `json:"pause_reasons"`
+	// Ladders are those of single limits, in place of Ladder.
+	Ladders      map[LimitName][]Rung `json:"ladders,omitempty"`
+	PauseReasons []PauseReason        `json:"pause_reasons"`
+	// PauseBound is how long a pause may last before the taskforce office
+	// reviews it; not set: no pause is reviewed.
+	PauseBound calendar.Budget `json:"pause_bound,omitzero"`
+	// SeparateAcceptance keeps whoever conducted the survey from accepting the
+	// finished work alone.
+	SeparateAcceptance bool `json:"separate_acceptance,omitempty"`
 	// Confirming lists the departments that confirm their part at the end
 	// (同步点击, measures part 2, item 6).
 	Confirming []Department `json:"confirming"`
 	// Atlas lists the sheets of the standard atlas (标准图集) from which a
 	// design is chosen; empty accepts any sheet.
 	Atlas []string `json:"atlas,omitempty"`
+}
+
+// LadderOf gives the ladder that a limit climbs.
+func (t Terms) LadderOf(l LimitName) []Rung {
+	if own, ok := t.Ladders[l]; ok {
+		return own
+	}
+	return t.Ladder
 }
 
 // Allows tells whether the clock may stop for a reason.

@@ -54,6 +54,11 @@ const (
 	ConfirmAcceptance     = "confirm_acceptance"
 	Rate                  = "rate"
 	AcknowledgeEscalation = "acknowledge_escalation"
+	AnswerEscalation      = "answer_escalation"
+	CloseEscalation       = "close_escalation"
+	ExtendDeadline        = "extend_deadline"
+	MovePolicy            = "move_policy"
+	HandOver              = "hand_over"
 	// Opened answers as soon as the case's first records are committed; it
 	// changes nothing.
 	Opened = "opened"
@@ -92,6 +97,16 @@ func UpdateName(a casework.Action) string {
 		return Rate
 	case casework.AcknowledgeEscalation:
 		return AcknowledgeEscalation
+	case casework.AnswerEscalation:
+		return AnswerEscalation
+	case casework.CloseEscalation:
+		return CloseEscalation
+	case casework.ExtendDeadline:
+		return ExtendDeadline
+	case casework.MovePolicy:
+		return MovePolicy
+	case casework.HandOver:
+		return HandOver
 	}
 	panic("contract: an action without an update")
 }
@@ -134,12 +149,17 @@ var (
 	AttrDepartment = temporal.NewSearchAttributeKeyKeyword("CurbstopDepartment")
 	AttrDue        = temporal.NewSearchAttributeKeyTime("CurbstopDue")
 	AttrLevel      = temporal.NewSearchAttributeKeyInt64("CurbstopLevel")
+	// AttrDeadlines is the state of the limits on the work, as [casework.DeadlineState] spells it.
+	AttrDeadlines = temporal.NewSearchAttributeKeyKeyword("CurbstopDeadlines")
+	// AttrClock is the party that holds the clock.
+	AttrClock = temporal.NewSearchAttributeKeyKeyword("CurbstopClock")
 )
 
 // SearchAttributeKeys lists the search attributes that a namespace must know.
 func SearchAttributeKeys() []temporal.SearchAttributeKey {
 	return []temporal.SearchAttributeKey{
 		AttrSummary, AttrUtility, AttrLane, AttrStage, AttrStatus, AttrDistrict, AttrChannel, AttrDepartment, AttrDue, AttrLevel,
+		AttrDeadlines, AttrClock,
 	}
 }
 

@@ -24,6 +24,7 @@ type Answer struct {
 // Choices steer an answer where the process branches. The zero value goes the
 // straight way: adequate network, connectable at once, no permit, satisfied.
 type Choices struct {
+	PauseGoesOn   bool                  // the review of a pause lets it go on
 	Upgrade       bool                  // the assessment finds that the network must be upgraded
 	NotYet        bool                  // the survey or follow-up finds that it can't be connected yet
 	Permits       []casework.PermitNeed // the survey finds these permits necessary
@@ -82,7 +83,8 @@ func AnswerTo(t casework.Task, c Choices, now time.Time) Answer {
 		if c.MeterFails {
 			return plain(casework.MeterAcceptanceInput{Note: "表具渗漏，需更换"})
 		}
-		return plain(casework.MeterAcceptanceInput{Passed: true})
+		// The engineering side accepts with the hall (measures 2.2.6).
+		return plain(casework.MeterAcceptanceInput{Passed: true, Witness: "en-02"})
 	case casework.OpenAccount:
 		return plain(casework.AccountInput{AccountNumber: fmt.Sprintf("30%08d", n)})
 	case casework.EnrolReading:
@@ -100,6 +102,11 @@ func AnswerTo(t casework.Task, c Choices, now time.Time) Answer {
 		return plain(casework.UpgradeBuildInput{BuiltAt: now})
 	case casework.CommissionUpgrade:
 		return plain(casework.UpgradeCommissionInput{CommissionedAt: now, Pressure: 0.32, WaterPassed: true})
+	case casework.ReviewPause:
+		if c.PauseGoesOn {
+			return plain(casework.PauseReviewInput{Decision: casework.ContinuePause, PlannedEnd: now.AddDate(0, 0, 14), Note: "客户厂房仍在建设"})
+		}
+		return plain(casework.PauseReviewInput{Decision: casework.EndPause, Note: "客户已具备条件"})
 	default:
 		return plain(casework.NoteInput{Note: "已办理"})
 	}

@@ -81,7 +81,7 @@ func (s *story) commit() {
 	for _, d := range s.k.Unworked() {
 		worked = append(worked, d.WorkOut(cal, "test"))
 	}
-	s.k.Worked(worked)
+	s.k.Worked(worked, s.k.ReceivedAt)
 	s.events = append(s.events, s.k.TakeChanges().Events...)
 }
 

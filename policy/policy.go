@@ -32,9 +32,14 @@ type Policy struct {
 	RetentionDays int                                    `yaml:"retention_days"`
 	Limits        map[casework.LimitName]calendar.Budget `yaml:"limits"`
 	Ladder        []casework.Rung                        `yaml:"ladder"`
-	PauseReasons  []casework.PauseReason                 `yaml:"pause_reasons"`
-	Confirming    []casework.Department                  `yaml:"confirming"`
-	Atlas         []string                               `yaml:"atlas"`
+	// Ladders are those of single limits, in place of Ladder.
+	Ladders      map[casework.LimitName][]casework.Rung `yaml:"ladders"`
+	PauseReasons []casework.PauseReason                 `yaml:"pause_reasons"`
+	PauseBound   calendar.Budget                        `yaml:"pause_bound"`
+	// SeparateAcceptance keeps whoever surveyed from accepting alone.
+	SeparateAcceptance bool                  `yaml:"separate_acceptance"`
+	Confirming         []casework.Department `yaml:"confirming"`
+	Atlas              []string              `yaml:"atlas"`
 }
 
 // Default is the policy of Wuhu's water company: the measures' own rules and
@@ -134,7 +139,8 @@ func LimitNames() []casework.LimitName {
 func (p Policy) Terms() casework.Terms {
 	return casework.Terms{
 		PolicyVersion: p.Version, Lane: p.Lane, Hours: p.Hours, Limits: p.Limits,
-		Ladder: p.Ladder, PauseReasons: p.PauseReasons, Confirming: p.Confirming, Atlas: p.Atlas,
+		Ladder: p.Ladder, Ladders: p.Ladders, PauseReasons: p.PauseReasons, PauseBound: p.PauseBound,
+		SeparateAcceptance: p.SeparateAcceptance, Confirming: p.Confirming, Atlas: p.Atlas,
 	}
 }
 

@@ -30,6 +30,10 @@ type caseLine struct {
 	SupplyAt   *time.Time
 	EndedAt    *time.Time
 	Version    int64
+
+	RemainingSeconds int64
+	Stopped          bool
+	Provisional      bool
 }
 
 func (caseLine) TableName() string { return "cases" }
@@ -59,12 +63,14 @@ func (s *Store) caseRow(k *casework.Case) (caseRow, error) {
 	if err != nil {
 		return caseRow{}, err
 	}
+	due := k.NextDue()
 	r, applicant := &k.Request, maskApplicant(k.Request.Applicant)
 	row := caseRow{
 		Line: caseLine{
 			Number: k.Number, Kind: k.Kind, Utility: r.Utility, Lane: k.Lane, Channel: r.Channel, District: r.Site.District,
 			Status: k.Status, Stage: k.Stage, Applicant: applicant, Address: r.Site.Address, Department: k.InCharge(),
-			Level: k.Level, ReceivedAt: k.ReceivedAt, DueAt: orNull(k.EarliestDue()), EndedAt: orNull(k.EndedAt), Version: k.Version,
+			Level: k.Level, ReceivedAt: k.ReceivedAt, DueAt: orNull(due.At), EndedAt: orNull(k.EndedAt), Version: k.Version,
+			RemainingSeconds: int64(due.Remaining / time.Second), Stopped: due.Stopped, Provisional: due.Provisional,
 		},
 		Parent: k.Parent, ExternalNumber: r.ExternalNumber, PolicyVersion: k.Terms.PolicyVersion,
 		PhoneIndex: s.ring.Index(r.Contact.Phone),
@@ -86,6 +92,7 @@ func (r caseLine) line(now time.Time) casework.CaseLine {
 		Status: r.Status, Stage: r.Stage, Applicant: r.Applicant, Address: r.Address, Department: r.Department,
 		Level: r.Level, OpenTasks: r.OpenTasks, ReceivedAt: moment(&r.ReceivedAt), DueAt: moment(r.DueAt),
 		SupplyAt: moment(r.SupplyAt), EndedAt: moment(r.EndedAt), Version: r.Version,
+		Remaining: time.Duration(r.RemainingSeconds) * time.Second, Stopped: r.Stopped, Provisional: r.Provisional,
 	}
 	line.Overdue = !line.DueAt.IsZero() && line.DueAt.Before(now)
 	return line

@@ -26,6 +26,15 @@ type escalationRow struct {
 	AcknowledgedAt *time.Time
 	AcknowledgedBy string
 	Note           []byte
+	AnswerDueAt    *time.Time
+	Climbs         []casework.Climb `gorm:"serializer:json"`
+	Answer         casework.AnswerKind
+	AnsweredAt     *time.Time
+	AnsweredBy     string
+	AnswerNote     []byte
+	ClosedAt       *time.Time
+	ClosedBy       string
+	Closing        casework.Closing
 }
 
 func (escalationRow) TableName() string { return "escalations" }
@@ -38,17 +47,30 @@ func (s *Store) escalationRow(e casework.Escalation) escalationRow {
 		Department: e.Department, Holder: e.Holder, District: e.District, DueAt: orNull(e.DueAt), RungAt: orNull(e.RungAt),
 		FiredAt: e.FiredAt, AcknowledgedAt: orNull(e.AcknowledgedAt), AcknowledgedBy: e.AcknowledgedBy,
 		// Sealed, because people write names and numbers into notes.
-		Note: s.sealBytes([]byte(e.Note), noteContext(e.ID)),
+		Note:        s.sealBytes([]byte(e.Note), noteContext(e.ID)),
+		AnswerDueAt: orNull(e.AnswerDueAt), Climbs: append([]casework.Climb{}, e.Climbs...), Answer: e.Answer, AnsweredAt: orNull(e.AnsweredAt),
+		AnsweredBy: e.AnsweredBy, AnswerNote: s.sealBytes([]byte(e.AnswerNote), noteContext(e.ID)),
+		ClosedAt: orNull(e.ClosedAt), ClosedBy: e.ClosedBy, Closing: e.Closing,
 	}
 }
 
 func (s *Store) escalation(r escalationRow) (casework.Escalation, error) {
 	note, err := s.openBytes(r.Note, noteContext(r.ID))
-	return casework.Escalation{
+	if err != nil {
+		return casework.Escalation{}, err
+	}
+	answer, err := s.openBytes(r.AnswerNote, noteContext(r.ID))
+	e := casework.Escalation{
 		ID: r.ID, Case: r.CaseNumber, Deadline: r.Deadline, Limit: r.LimitName, Rung: r.Rung, Level: r.Level, To: r.ToRole,
 		Department: r.Department, Holder: r.Holder, District: r.District, DueAt: moment(r.DueAt), RungAt: moment(r.RungAt),
 		FiredAt: moment(&r.FiredAt), AcknowledgedAt: moment(r.AcknowledgedAt), AcknowledgedBy: r.AcknowledgedBy, Note: string(note),
-	}, err
+		AnswerDueAt: moment(r.AnswerDueAt), Answer: r.Answer, AnsweredAt: moment(r.AnsweredAt), AnsweredBy: r.AnsweredBy, AnswerNote: string(answer),
+		ClosedAt: moment(r.ClosedAt), ClosedBy: r.ClosedBy, Closing: r.Closing,
+	}
+	for _, c := range r.Climbs {
+		e.Climbs = append(e.Climbs, casework.Climb{To: c.To, At: moment(&c.At)})
+	}
+	return e, err
 }
 
 // Escalation gives one rung that fired.
@@ -85,7 +107,7 @@ func (s *Store) Escalations(ctx context.Context, f casework.EscalationFilter) ([
 		q = q.Where("level >= ?", f.Level)
 	}
 	if f.Open {
-		q = q.Where("acknowledged_at IS NULL")
+		q = q.Where("closed_at IS NULL")
 	}
 	rows, next, err := part(ctx, q, newestEscalations, f.Page)
 	if err != nil {

@@ -156,7 +156,7 @@ func (y *story) commit(t tester) save {
 	for i := range stale {
 		stale[i] = stale[i].WorkOut(cal, cal.Version())
 	}
-	y.Worked(stale)
+	y.Worked(stale, y.ReceivedAt)
 	c := y.TakeChanges()
 	y.saved.Events = append(y.saved.Events, c.Events...)
 	y.saved.Touchpoints = append(y.saved.Touchpoints, c.Touchpoints...)

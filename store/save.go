@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 )
 
@@ -66,11 +67,14 @@ type caseRows struct {
 	escalations []escalationRow
 	touchpoints []touchpointRow
 	documents   []documentRow
+	messages    []messageRow
+	holdings    []holdingRow
 	// What is live but did not change. Only rows that an abandoned attempt may
 	// have changed are put right by it. Tasks need none of it, because all live
 	// ones are among the tasks; touchpoints and documents never change.
 	standingDeadlines   []deadlineRow
 	standingEscalations []escalationRow
+	standingHoldings    []holdingRow
 }
 
 // sinceRow is a row with the number of the event with which it was first
@@ -134,6 +138,15 @@ func (s *Store) rows(k *casework.Case, c casework.Changes) (r caseRows, err erro
 	for _, d := range c.Documents {
 		r.documents = append(r.documents, documentRowOf(k.Number, d))
 	}
+	for _, m := range c.Messages {
+		r.messages = append(r.messages, messageRowOf(m))
+	}
+	for _, h := range c.Holdings {
+		r.holdings = append(r.holdings, holdingRowOf(k.Number, h))
+	}
+	if now := k.Clock.Now; now.N > 0 && len(c.Holdings) == 0 {
+		r.standingHoldings = append(r.standingHoldings, holdingRowOf(k.Number, now))
+	}
 	return r, nil
 }
 
@@ -150,6 +163,9 @@ func deadlineOf(t casework.Task, k *casework.Case, c casework.Changes) *casework
 	for _, id := range []string{t.ID, casework.LaneDeadline} {
 		for _, ds := range [][]casework.Deadline{c.Deadlines, k.Deadlines} {
 			if i := slices.IndexFunc(ds, func(d casework.Deadline) bool { return d.ID == id }); i >= 0 {
+				if ds[i].Budget == (calendar.Budget{}) {
+					break // the case's policy has no limit for it
+				}
 				return &ds[i]
 			}
 		}
@@ -175,6 +191,7 @@ func (r caseRows) write(ctx context.Context, tx *gorm.DB) error {
 		}
 		r.deadlines = append(r.deadlines, r.standingDeadlines...)
 		r.escalations = append(r.escalations, r.standingEscalations...)
+		r.holdings = append(r.holdings, r.standingHoldings...)
 	}
 	replace := clause.OnConflict{UpdateAll: true}
 	keep := clause.OnConflict{DoNothing: true}
@@ -195,6 +212,12 @@ func (r caseRows) write(ctx context.Context, tx *gorm.DB) error {
 	}
 	if err == nil {
 		err = insert(tx, since(r.since, r.documents), keep)
+	}
+	if err == nil {
+		err = insert(tx, since(r.since, r.messages), keep)
+	}
+	if err == nil {
+		err = insert(tx, since(r.since, r.holdings), replace)
 	}
 	return err
 }
@@ -276,7 +299,7 @@ func (r caseRows) abandon(tx *gorm.DB) error {
 	if err == nil {
 		err = tx.Exec("DELETE FROM events WHERE case_number = ? AND n >= ?", number, r.since).Error
 	}
-	for _, table := range []schema.Tabler{taskRow{}, deadlineRow{}, escalationRow{}, touchpointRow{}, documentRow{}} {
+	for _, table := range []schema.Tabler{taskRow{}, deadlineRow{}, escalationRow{}, touchpointRow{}, documentRow{}, messageRow{}, holdingRow{}} {
 		if err == nil {
 			err = tx.Exec("DELETE FROM ? WHERE case_number = ? AND since >= ?", clause.Table{Name: table.TableName()}, number, r.since).Error
 		}

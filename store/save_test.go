@@ -35,19 +35,19 @@ func TestWhatIsSavedIsRead(t *testing.T) {
 	contact, assess, brief := line, line, line
 	contact.Task = casework.Task{
 		ID: number + "-T1", Case: number, Kind: casework.ContactCustomer, Round: 1, Stage: casework.PreService,
-		Role: casework.Taskforce, Department: "taskforce", State: casework.TaskDone, OpenedAt: at(2, 9, 0),
+		Role: casework.Taskforce, Department: "taskforce", State: casework.TaskDone, OpenedAt: at(2, 9, 0), Anchor: at(2, 9, 0),
 		Assignee: "tf-01", AssigneeName: "陈专", AssignedAt: at(2, 9, 30), DoneAt: at(4, 9, 0), DoneBy: "tf-01", Outcome: "done",
 		Input: json.RawMessage(`{"by":"phone","note":"与欧阳若兰通话"}`),
 	}
 	contact.DueAt, contact.Overdue = at(3, 17, 30), true // done, but too late
 	assess.Task = casework.Task{
 		ID: number + "-T2", Case: number, Kind: casework.AssessNetwork, Round: 1, Stage: casework.PreService,
-		Role: casework.Network, Department: "network", State: casework.TaskOpen, OpenedAt: at(2, 9, 0),
+		Role: casework.Network, Department: "network", State: casework.TaskOpen, OpenedAt: at(2, 9, 0), Anchor: at(2, 9, 0),
 	}
 	assess.DueAt = at(4, 17, 30)
 	brief.Task = casework.Task{
 		ID: number + "-T3", Case: number, Kind: casework.BriefCustomer, Round: 1, Stage: casework.PreService,
-		Role: casework.Taskforce, Department: "taskforce", State: casework.TaskOpen, OpenedAt: at(4, 9, 0),
+		Role: casework.Taskforce, Department: "taskforce", State: casework.TaskOpen, OpenedAt: at(4, 9, 0), Anchor: at(4, 9, 0),
 	}
 	equal(t, []casework.TaskLine{contact, assess, brief}, got.Tasks)
 
@@ -60,6 +60,7 @@ func TestWhatIsSavedIsRead(t *testing.T) {
 		Level: 1, To: casework.TaskforceOffice, Department: "taskforce", Holder: "陈专(tf-01)", District: "340202",
 		DueAt: at(3, 17, 30), RungAt: at(3, 17, 30), FiredAt: at(3, 17, 30),
 		AcknowledgedAt: at(3, 18, 0), AcknowledgedBy: "to-01", Note: "已电话催办 13955301234",
+		ClosedAt: at(3, 18, 0), ClosedBy: "to-01", Closing: casework.ClosedByPerson,
 	}
 	reminder := casework.Escalation{
 		ID: number + "-T1/reminder", Case: number, Deadline: number + "-T1", Limit: "contact_customer", Rung: casework.RungReminder,

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -133,7 +134,9 @@ func TestMigrationsGoUpDownAndUpAgain(t *testing.T) {
 		})
 	}
 	all.Wait()
-	require.Equal(t, 4, total)
+	files, err := filepath.Glob("migrations/*.sql")
+	require.NoError(t, err)
+	require.Len(t, files, total)
 	busyWeek(t, openAt(t, url, key))
 }
 

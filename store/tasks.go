@@ -20,6 +20,7 @@ type taskRow struct {
 	Department       casework.Department
 	State            casework.TaskState
 	OpenedAt         time.Time
+	Anchor           *time.Time
 	Assignee         string
 	AssigneeName     string
 	AssignedAt       *time.Time
@@ -50,7 +51,7 @@ func inputContext(taskID string) string { return "task/" + taskID }
 func (s *Store) taskRow(t casework.Task, d *casework.Deadline) taskRow {
 	row := taskRow{
 		ID: t.ID, CaseNumber: t.Case, Kind: t.Kind, Qualifier: t.Qualifier, Round: t.Round, Stage: t.Stage, Role: t.Role,
-		Department: t.Department, State: t.State, OpenedAt: t.OpenedAt, Assignee: t.Assignee, AssigneeName: t.AssigneeName,
+		Department: t.Department, State: t.State, OpenedAt: t.OpenedAt, Anchor: orNull(t.Anchor), Assignee: t.Assignee, AssigneeName: t.AssigneeName,
 		AssignedAt: orNull(t.AssignedAt), DoneAt: orNull(t.DoneAt), DoneBy: t.DoneBy, Outcome: t.Outcome,
 		Input: s.sealBytes(t.Input, inputContext(t.ID)),
 	}
@@ -70,7 +71,7 @@ func (s *Store) taskLine(r taskLine, now time.Time) (casework.TaskLine, error) {
 	line := casework.TaskLine{
 		Task: casework.Task{
 			ID: t.ID, Case: t.CaseNumber, Kind: t.Kind, Qualifier: t.Qualifier, Round: t.Round, Stage: t.Stage, Role: t.Role,
-			Department: t.Department, State: t.State, OpenedAt: moment(&t.OpenedAt), Assignee: t.Assignee,
+			Department: t.Department, State: t.State, OpenedAt: moment(&t.OpenedAt), Anchor: moment(t.Anchor), Assignee: t.Assignee,
 			AssigneeName: t.AssigneeName, AssignedAt: moment(t.AssignedAt), DoneAt: moment(t.DoneAt), DoneBy: t.DoneBy,
 			Outcome: t.Outcome, Input: input,
 		},

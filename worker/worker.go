@@ -65,6 +65,7 @@ func Register(r Registry, a Activities) {
 	r.RegisterWorkflowWithOptions(workflows.ConnectionWorkflow, workflow.RegisterOptions{Name: contract.ConnectionWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.NetworkUpgradeWorkflow, workflow.RegisterOptions{Name: contract.NetworkUpgradeWorkflow})
 	r.RegisterActivityWithOptions(a.Records.SaveRecords, activity.RegisterOptions{Name: "SaveRecords"})
+	r.RegisterActivityWithOptions(a.Deadlines.WorkOut, activity.RegisterOptions{Name: "WorkOut"})
 	r.RegisterActivityWithOptions(a.Deadlines.WorkOutDeadlines, activity.RegisterOptions{Name: "WorkOutDeadlines"})
 	r.RegisterActivityWithOptions(a.Documents.DraftDocuments, activity.RegisterOptions{Name: "DraftDocuments"})
 }

@@ -30,6 +30,6 @@ func TestNamesAreThoseOfTheHistories(t *testing.T) {
 	worker.Register(r, worker.Activities{Records: &activities.Records{}, Deadlines: &activities.Deadlines{}, Documents: &activities.Documents{}})
 	require.Equal(t, &registry{
 		workflows:  []string{"ConnectionWorkflow", "NetworkUpgradeWorkflow"},
-		activities: []string{"SaveRecords", "WorkOutDeadlines", "DraftDocuments"},
+		activities: []string{"SaveRecords", "WorkOut", "WorkOutDeadlines", "DraftDocuments"},
 	}, r)
 }

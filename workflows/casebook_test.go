@@ -35,6 +35,7 @@ type records struct {
 	cases   map[string]*ledger
 	notices calendar.Notices
 	faults  []string
+	down    bool
 }
 
 // ledger holds the records of one case.
@@ -45,6 +46,8 @@ type ledger struct {
 	escalations map[string]casework.Escalation
 	fired       []casework.Escalation // in the order in which they fired
 	documents   []casework.Document
+	messages    []casework.Message
+	holdings    map[int]casework.Holding
 	snapshot    *casework.Case
 }
 
@@ -54,15 +57,25 @@ func newRecords() *records { return &records{cases: map[string]*ledger{}, notice
 func (r *records) of(number string) *ledger {
 	l, ok := r.cases[number]
 	if !ok {
-		l = &ledger{tasks: map[string]casework.Task{}, deadlines: map[string]casework.Deadline{}, escalations: map[string]casework.Escalation{}}
+		l = &ledger{tasks: map[string]casework.Task{}, deadlines: map[string]casework.Deadline{}, escalations: map[string]casework.Escalation{}, holdings: map[int]casework.Holding{}}
 		r.cases[number] = l
 	}
 	return l
 }
 
+// breakDown makes the records refuse to be written, or take them again.
+func (r *records) breakDown(down bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = down
+}
+
 func (r *records) Save(_ context.Context, k *casework.Case, c casework.Changes) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.down {
+		return errors.New("the database is down")
+	}
 	l := r.of(k.Number)
 	for _, fault := range l.save(k, c) {
 		r.faults = append(r.faults, k.Number+": "+fault)
@@ -88,7 +101,7 @@ func (l *ledger) save(k *casework.Case, c casework.Changes) (faults []string) {
 		l.deadlines[d.ID] = d
 	}
 	for _, e := range c.Escalations {
-		if old, ok := l.escalations[e.ID]; ok && e.AcknowledgedAt.Equal(old.AcknowledgedAt) {
+		if old, ok := l.escalations[e.ID]; ok && !e.FiredAt.Equal(old.FiredAt) {
 			faults = append(faults, "rung fired twice: "+e.ID)
 		}
 		if _, known := l.escalations[e.ID]; !known {
@@ -97,6 +110,10 @@ func (l *ledger) save(k *casework.Case, c casework.Changes) (faults []string) {
 		l.escalations[e.ID] = e
 	}
 	l.documents = append(l.documents, c.Documents...)
+	l.messages = append(l.messages, c.Messages...)
+	for _, h := range c.Holdings {
+		l.holdings[h.N] = h
+	}
 	live := map[string]string{}
 	for _, id := range slices.Sorted(maps.Keys(l.tasks)) {
 		t := l.tasks[id]

@@ -31,6 +31,7 @@ type casefile struct {
 	opened    bool // the first records are committed
 	shown     attributes
 	clock     clock
+	holders   bool // this run notes who holds the clock; see run
 }
 
 // maxDecisions keeps a run well below the server's limit of 2,000 updates.
@@ -62,6 +63,15 @@ func (f *casefile) setup(ctx workflow.Context) error {
 		func() error {
 			return handle[casework.AcknowledgeEscalation](ctx, f, contract.AcknowledgeEscalation, "签收升级")
 		},
+		func() error {
+			return handle[casework.AnswerEscalation](ctx, f, contract.AnswerEscalation, "答复升级")
+		},
+		func() error {
+			return handle[casework.CloseEscalation](ctx, f, contract.CloseEscalation, "关闭升级")
+		},
+		func() error { return handle[casework.ExtendDeadline](ctx, f, contract.ExtendDeadline, "延期") },
+		func() error { return handle[casework.MovePolicy](ctx, f, contract.MovePolicy, "改用政策版本") },
+		func() error { return handle[casework.HandOver](ctx, f, contract.HandOver, "移交任务") },
 		func() error { return f.handleOpened(ctx) },
 		func() error {
 			return workflow.SetQueryHandler(ctx, contract.StateQuery, func() (*casework.Case, error) { return f.state, nil })
@@ -137,30 +147,44 @@ func (f *casefile) change(ctx workflow.Context, do func(now time.Time)) error {
 // settle opens what follows, works out due moments, fires what has fallen due
 // meanwhile, and commits. The lock is held.
 func (f *casefile) settle(ctx workflow.Context) error {
-	f.advance(workflow.Now(ctx))
-	if err := f.workOut(ctx); err != nil {
-		return err
-	}
-	if wake := f.state.NextWake(); !wake.IsZero() && !wake.After(workflow.Now(ctx)) {
+	for {
+		f.advance(workflow.Now(ctx))
+		if f.holders {
+			f.state.NoteHolder(workflow.Now(ctx))
+		}
+		if err := f.workOut(ctx); err != nil {
+			return err
+		}
+		wake := f.state.NextWake()
+		if wake.IsZero() || wake.After(workflow.Now(ctx)) {
+			return f.commit(ctx)
+		}
 		f.state.Fire(workflow.Now(ctx))
 	}
-	return f.commit(ctx)
 }
 
-// workOut has the due moments of new and moved deadlines worked out.
+// workOut has worked out what only the calendar can tell: the due moments of
+// new and moved deadlines, and how long those held the clock who let go of it.
 func (f *casefile) workOut(ctx workflow.Context) error {
-	stale := f.state.Unworked()
-	if len(stale) == 0 {
+	stale, ended := f.state.Unworked(), f.state.Clock.Ended
+	if len(stale) == 0 && len(ended) == 0 {
 		return nil
 	}
 	var deadlines *activities.Deadlines
-	var worked []casework.Deadline
-	err := workflow.ExecuteLocalActivity(short(ctx, "计算时限"), deadlines.WorkOutDeadlines,
-		activities.WorkOutInput{Hours: f.state.Terms.Hours, Deadlines: stale}).Get(ctx, &worked)
+	var worked activities.Worked
+	var err error
+	if f.holders {
+		err = workflow.ExecuteLocalActivity(short(ctx, "计算时限"), deadlines.WorkOut,
+			activities.WorkOutInput{Hours: f.state.Terms.Hours, Deadlines: stale, Ended: ended}).Get(ctx, &worked)
+	} else {
+		err = workflow.ExecuteLocalActivity(short(ctx, "计算时限"), deadlines.WorkOutDeadlines,
+			activities.WorkOutInput{Hours: f.state.Terms.Hours, Deadlines: stale}).Get(ctx, &worked.Deadlines)
+	}
 	if err != nil {
 		return err
 	}
-	f.state.Worked(worked)
+	f.state.Worked(worked.Deadlines, workflow.Now(ctx))
+	f.state.Counted(worked.Ended)
 	return nil
 }
 
@@ -207,6 +231,8 @@ func remote(ctx workflow.Context, summary string) workflow.Context {
 // run lives with the case until it ends or the history has grown enough. The
 // one clock of the case sleeps until the next thing that time itself does.
 func (f *casefile) run(ctx workflow.Context) error {
+	// Runs that began before curbstop noted who holds the clock go on without.
+	f.holders = workflow.GetVersion(ctx, "who-holds-the-clock", workflow.DefaultVersion, 1) != workflow.DefaultVersion
 	workflow.GoNamed(ctx, "drafts", f.draft)
 	if err := f.change(ctx, func(time.Time) {}); err != nil {
 		return err

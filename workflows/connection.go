@@ -66,7 +66,7 @@ func listenForCalendar(ctx workflow.Context, f *casefile) {
 	workflow.GoNamed(ctx, "calendar-changed", func(ctx workflow.Context) {
 		changed := workflow.GetSignalChannel(ctx, contract.CalendarChanged)
 		for changed.Receive(ctx, nil) {
-			if err := f.change(ctx, func(now time.Time) { f.state.Recalculate(now) }); err != nil {
+			if err := f.change(ctx, func(time.Time) { f.state.Recalculate() }); err != nil {
 				return
 			}
 		}
@@ -298,7 +298,7 @@ func (w *connection) evaluation(now time.Time) bool {
 	if len(e.Rectify) == 0 && e.Last != casework.Satisfied && e.Last != casework.BasicallySatisfied {
 		k.Need(casework.Callback, "", e.Round+1, k.CallbackFrom(), now)
 	}
-	return e.Closed() && len(k.Tasks) == 0
+	return e.Closed() && !k.Working()
 }
 
 // undo takes back what was begun before the customer withdrew.

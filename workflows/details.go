@@ -19,13 +19,21 @@ type attributes struct {
 	department casework.Department
 	due        time.Time
 	level      int
+	deadlines  casework.DeadlineState
+	clock      casework.Party
 }
 
 // show brings the Temporal UI up to date: current details always, which cost
 // nothing in the history; search attributes only when they changed, which do.
 func (f *casefile) show(ctx workflow.Context) error {
 	workflow.SetCurrentDetails(ctx, f.details())
-	now := attributes{f.state.Stage, f.state.Status, f.state.InCharge(), f.state.EarliestDue(), f.state.Level}
+	now := attributes{stage: f.state.Stage, status: f.state.Status, department: f.state.InCharge(), due: f.state.EarliestDue(), level: f.state.Level}
+	if f.holders {
+		now.deadlines = f.state.DeadlineState()
+		if held := f.state.Clock.Now; held.To.IsZero() {
+			now.clock = held.Party
+		}
+	}
 	if now == f.shown {
 		return nil
 	}
@@ -40,6 +48,14 @@ func (f *casefile) show(ctx workflow.Context) error {
 		updates = append(updates, contract.AttrDue.ValueUnset())
 	} else {
 		updates = append(updates, contract.AttrDue.ValueSet(now.due))
+	}
+	if f.holders {
+		updates = append(updates, contract.AttrDeadlines.ValueSet(string(now.deadlines)))
+		if now.clock == "" {
+			updates = append(updates, contract.AttrClock.ValueUnset())
+		} else {
+			updates = append(updates, contract.AttrClock.ValueSet(string(now.clock)))
+		}
 	}
 	f.shown = now
 	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
@@ -82,15 +98,68 @@ func (f *casefile) details() string {
 	if d, ok := k.Deadline(casework.LaneDeadline); ok {
 		fmt.Fprintf(&b, "服务时限（受理至通水）：%s · 下一级：%s\n\n", dueText(d), nextRung(d))
 	}
+	for _, p := range k.Pauses {
+		if p.To.IsZero() {
+			fmt.Fprintf(&b, "暂停（%s）自 %s，计划至 %s\n\n", p.Reason.Name(), casework.Clock(p.From), casework.Clock(p.PlannedEnd))
+		}
+	}
+	for i := range k.Escalations {
+		if e := &k.Escalations[i]; e.Open() && e.Level > 0 {
+			b.WriteString(escalationText(e))
+		}
+	}
 	if k.Upgrade.Pending() {
 		fmt.Fprintf(&b, "等待管网改造：%s\n\n", k.Upgrade.Case)
 	}
+	b.WriteString(clockText(k))
 	score := k.Score()
 	fmt.Fprintf(&b, "与客户接触 %d 次 · 七零 %d/7", k.Contacts, score.Kept)
 	for _, z := range score.Broken {
 		b.WriteString(" · 未达" + z.Name())
 	}
 	b.WriteString("\n")
+	return b.String()
+}
+
+// escalationText says who must answer an escalation, and by when.
+func escalationText(e *casework.Escalation) string {
+	state := "待签收"
+	switch {
+	case !e.AnsweredAt.IsZero():
+		state = "已答复"
+	case !e.AcknowledgedAt.IsZero():
+		state = "已签收"
+	}
+	text := fmt.Sprintf("升级：%s → %s · %s", e.Rung.Name(), e.To.Name(), state)
+	if e.AnsweredAt.IsZero() && !e.AnswerDueAt.IsZero() {
+		text += "，未答复将于 " + casework.Clock(e.AnswerDueAt) + " 升级"
+	}
+	return text + "\n\n"
+}
+
+// clockText says who holds the clock since when, and for how long those before
+// held it.
+func clockText(k *casework.Case) string {
+	now := k.Clock.Now
+	if now.N == 0 {
+		return ""
+	}
+	var b strings.Builder
+	if now.To.IsZero() {
+		fmt.Fprintf(&b, "**计时在%s**，自 %s", now.Party.Name(), casework.Clock(now.From))
+		if now.Stopped {
+			b.WriteString("（服务时限停表）")
+		}
+	}
+	for i, s := range k.Clock.Spent {
+		if i == 0 {
+			b.WriteString(" · 此前用时（工作时间）：")
+		} else {
+			b.WriteString("、")
+		}
+		fmt.Fprintf(&b, "%s %.1f 小时", s.Party.Name(), s.Working.Hours())
+	}
+	b.WriteString("\n\n")
 	return b.String()
 }
 

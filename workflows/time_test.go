@@ -38,7 +38,7 @@ func TestPauseKeepsTheRemainingWorkingTime(t *testing.T) {
 		d, _ := p.snapshot.Deadline(contact.ID)
 		require.Equal(t, 3*time.Hour+30*time.Minute, d.Due.Remaining)
 		require.Equal(t, casework.Paused, p.snapshot.Status)
-		p.refused("not_open", pause(p, "2026-09-25 12:00"))
+		p.refused("already_paused", pause(p, "2026-09-25 12:00"))
 
 		p.until("2026-09-28 09:00")
 		require.Empty(t, p.rungs())
@@ -131,10 +131,14 @@ func fields(f *casework.Fault) []string {
 	return names
 }
 
-// A rung is acknowledged once, by those whom it was for or who dispatch.
+// A rung is acknowledged once, by those whom it was for or who dispatch. Where
+// the ladder asks for no answers, that ends it.
 func TestEscalationIsAcknowledgedByItsRole(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
+	for i := range b.input.Terms.Ladder {
+		b.input.Terms.Ladder[i].Answer = calendar.Budget{}
+	}
 	b.play(func(p *people) {
 		contact := p.task(casework.ContactCustomer)
 		p.until("2026-11-26 18:00")
