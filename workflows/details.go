@@ -191,6 +191,9 @@ func (f *casefile) clockSummary() string {
 		if !ok || !r.At.Equal(wake) {
 			continue
 		}
+		if d.Limit == casework.AnswerLimit {
+			return "升级未答复，转" + r.To.Name()
+		}
 		title := "服务时限"
 		if t, found := k.Find(d.ID); found {
 			title = t.Title()

@@ -93,6 +93,36 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 			}
 			l.straight(demo.Choices{})
 		},
+		// Everything that supervisors do, and what their own clocks do.
+		"supervised": func(l *live) {
+			l.await(func(k *casework.Case) bool { return k != nil })
+			contact := l.snapshot().Tasks[0].ID
+			l.must(casework.ExtendDeadline{By: byStaff, Deadline: contact, Extra: calendar.Budget{Unit: calendar.WorkingTime, Time: 5 * time.Second}, Reason: "客户外出"})
+			l.must(casework.PauseCase{By: byStaff, Reason: casework.CustomerNotReady, Evidence: "来函", PlannedEnd: time.Now().Add(2 * time.Second)})
+			l.must(casework.PauseCase{By: byStaff, Reason: casework.ForceMajeure, Evidence: "暴雪", PlannedEnd: time.Now().Add(time.Hour)})
+			l.must(casework.ResumeCase{By: byStaff, Reason: casework.ForceMajeure})
+			l.await(func(k *casework.Case) bool { _, reviewed := k.Live(casework.ReviewPause, string(casework.CustomerNotReady)); return reviewed })
+			l.finish(casework.ReviewPause, demo.Choices{PauseGoesOn: true})
+			l.must(casework.ResumeCase{By: byStaff})
+			require.NoError(l.t, l.c.SignalWorkflow(l.t.Context(), contract.WorkflowID(l.number), "", contract.CalendarChanged, nil))
+			old, other := l.snapshot().Terms, policy.Demo().Terms()
+			other.PolicyVersion = "demo-other"
+			other.Limits["contact_customer"] = calendar.Budget{Unit: calendar.WorkingTime, Time: time.Minute}
+			l.must(casework.MovePolicy{By: byStaff, Terms: other, Reason: "新办法"}, casework.MovePolicy{By: byStaff, Terms: old, Reason: "退回"})
+			l.must(casework.ClaimTask{By: byStaff, Task: contact}, casework.HandOver{By: byStaff, Person: staff.ID, Reason: "请假"})
+			climbed := ""
+			l.await(func(k *casework.Case) bool {
+				for _, e := range k.Escalations {
+					if len(e.Climbs) > 0 {
+						climbed = e.ID
+					}
+				}
+				return climbed != ""
+			})
+			l.must(casework.AnswerEscalation{By: byStaff, Escalation: climbed, Answer: casework.AnswerReassign, Note: "改派", To: &staff},
+				casework.CloseEscalation{By: byStaff, Escalation: climbed})
+			l.straight(demo.Choices{Permits: []casework.PermitNeed{{Kind: casework.RoadOccupation, AffectsTraffic: true}}})
+		},
 		// A bad review starts the workflow of a closed case again.
 		"reopened": func(l *live) {
 			l.straight(demo.Choices{})
@@ -112,7 +142,11 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := &live{t: t, c: c, r: r, number: "W-" + name}
-			in := contract.CaseInput{Number: l.number, Request: request(), Terms: policy.Demo().Terms(), By: staff}
+			terms := policy.Demo().Terms()
+			if name == "supervised" {
+				terms.PauseBound = calendar.Budget{Unit: calendar.WorkingTime, Time: 3 * time.Second}
+			}
+			in := contract.CaseInput{Number: l.number, Request: request(), Terms: terms, By: staff}
 			// The server's caches learn of new search attributes within seconds.
 			require.EventuallyWithT(t, func(t *assert.CollectT) {
 				_, err := c.ExecuteWorkflow(l.t.Context(), l.options(enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE), contract.ConnectionWorkflow, in)
@@ -242,6 +276,12 @@ func (l *live) work(c demo.Choices, enough func(*casework.Case) bool) {
 		l.finish(k.Tasks[0].Kind, c)
 	}
 	require.FailNow(l.t, "sixty tasks did not lead there")
+}
+
+// await waits until the records show something.
+func (l *live) await(shows func(k *casework.Case) bool) {
+	l.t.Helper()
+	require.Eventually(l.t, func() bool { return shows(l.snapshot()) }, time.Minute, 50*time.Millisecond)
 }
 
 // ended waits until the workflow itself has ended.
