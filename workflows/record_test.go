@@ -101,7 +101,10 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 			l.must(casework.PauseCase{By: byStaff, Reason: casework.CustomerNotReady, Evidence: "来函", PlannedEnd: time.Now().Add(2 * time.Second)})
 			l.must(casework.PauseCase{By: byStaff, Reason: casework.ForceMajeure, Evidence: "暴雪", PlannedEnd: time.Now().Add(time.Hour)})
 			l.must(casework.ResumeCase{By: byStaff, Reason: casework.ForceMajeure})
-			l.await(func(k *casework.Case) bool { _, reviewed := k.Live(casework.ReviewPause, string(casework.CustomerNotReady)); return reviewed })
+			l.await(func(k *casework.Case) bool {
+				_, reviewed := k.Live(casework.ReviewPause, string(casework.CustomerNotReady))
+				return reviewed
+			})
 			l.finish(casework.ReviewPause, demo.Choices{PauseGoesOn: true})
 			l.must(casework.ResumeCase{By: byStaff})
 			require.NoError(l.t, l.c.SignalWorkflow(l.t.Context(), contract.WorkflowID(l.number), "", contract.CalendarChanged, nil))

@@ -162,6 +162,25 @@ func TestLongPauseIsReviewed(t *testing.T) {
 	})
 }
 
+// A limit whose event is reported only after a pause stood in that pause too.
+func TestPauseBeforeTheReportCounts(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		survey := p.reach(casework.ConductSurvey)
+		conducted := p.env.Now()
+		p.until("2026-11-23 11:00")
+		p.must(pause(p, "2026-12-01 09:00"))
+		p.until("2026-11-25 11:00") // two working days later
+		p.must(casework.ResumeCase{By: byStaff})
+		p.must(enter(survey, demo.AnswerTo(survey, demo.Choices{}, conducted).Input))
+		require.Equal(t, "2026-11-26 17:30", p.due(p.task(casework.UploadSurvey)))
+		lane, _ := p.snapshot.Deadline(casework.LaneDeadline)
+		require.Equal(t, "2026-11-26 17:30", casework.Clock(lane.Due.At))
+		p.leave()
+	})
+}
+
 // A case moves to another policy and back, and is due as before; what fired
 // stays fired.
 func TestPolicyMoveIsReversible(t *testing.T) {
