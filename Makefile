@@ -1,7 +1,7 @@
 # curbstop: `make` lists the targets. Works with GNU make 3.81, which macOS ships.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build product temporald need test race bench lint lint-tools vuln clean
+.PHONY: help demo run build product temporald need test race bench bench-herd lint lint-tools vuln clean
 
 TOOL := go tool -modfile=tools/go.mod
 
@@ -43,6 +43,12 @@ race: need temporald ## run all tests with the race detector, which takes severa
 
 bench: need temporald ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+# How many limits run out at one moment in bench-herd.
+N ?= 20000
+
+bench-herd: need temporald ## measure how late time acts on N limits due at one moment (N=20000 takes about half an hour)
+	go run ./bench/herd -n $(N)
 
 lint: ## check style, imports between the rooms, and the determinism of workflows
 	$(TOOL) golangci-lint run

@@ -31,16 +31,22 @@ func (noticeDayRow) TableName() string { return "notice_days" }
 
 // Notices gives the version of the table that is in force, the one imported
 // last; the zero Notices, which know weekends only, while there is none.
+//
+// It is asked for each deadline that is worked out, so the days of a version,
+// which never change, are read once.
 func (s *Store) Notices(ctx context.Context) (calendar.Notices, error) {
-	return newestNotices(ctx, s.db)
-}
-
-func newestNotices(ctx context.Context, db *gorm.DB) (calendar.Notices, error) {
-	newest, err := gorm.G[noticesRow](db).Order("n DESC").Limit(1).Find(ctx)
+	newest, err := gorm.G[noticesRow](s.db).Order("n DESC").Limit(1).Find(ctx)
 	if err != nil || len(newest) == 0 {
 		return calendar.Notices{}, failed("read the notices", err)
 	}
-	return noticesOf(ctx, db, newest[0].Version)
+	if read := s.notices.Load(); read != nil && read.Version() == newest[0].Version {
+		return *read, nil
+	}
+	n, err := noticesOf(ctx, s.db, newest[0].Version)
+	if err == nil {
+		s.notices.Store(&n)
+	}
+	return n, err
 }
 
 func noticesOf(ctx context.Context, db *gorm.DB, version string) (calendar.Notices, error) {

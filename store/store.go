@@ -19,6 +19,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,6 +47,8 @@ type Store struct {
 	pool *sql.DB
 	ring *seal.Ring
 	now  func() time.Time
+
+	notices atomic.Pointer[calendar.Notices] // the version in force when it was last asked for
 }
 
 // Open connects to the database at a postgres:// URL, whose schema [Migrate]

@@ -34,13 +34,7 @@ type Options struct {
 // activities and activities under way for up to ten seconds; what does not end
 // by then another worker takes up.
 func New(c client.Client, a Activities, o Options) worker.Worker {
-	options := worker.Options{
-		WorkerStopTimeout: 10 * time.Second,
-		// Fixed pollers starve under many callers at once.
-		WorkflowTaskPollerBehavior:  worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		ActivityTaskPollerBehavior:  worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		DisableRegistrationAliasing: true,
-	}
+	options := Tuning()
 	if o.Versioned {
 		options.DeploymentOptions = worker.DeploymentOptions{
 			UseVersioning:             true,
@@ -51,6 +45,18 @@ func New(c client.Client, a Activities, o Options) worker.Worker {
 	w := worker.New(c, contract.TaskQueue, options)
 	Register(w, a)
 	return w
+}
+
+// Tuning is how curbstop's workers poll, stop and register; a benchmark gives a
+// worker of its own the same.
+func Tuning() worker.Options {
+	return worker.Options{
+		WorkerStopTimeout: 10 * time.Second,
+		// Fixed pollers starve under many callers at once.
+		WorkflowTaskPollerBehavior:  worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior:  worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		DisableRegistrationAliasing: true,
+	}
 }
 
 // Registry is what workflows and activities are registered with: a worker, or
