@@ -133,7 +133,7 @@ func TestMigrationsGoUpDownAndUpAgain(t *testing.T) {
 		})
 	}
 	all.Wait()
-	require.Equal(t, 4, total)
+	require.Equal(t, 5, total)
 	busyWeek(t, openAt(t, url, key))
 }
 
