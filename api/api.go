@@ -174,6 +174,7 @@ func (a *API) register() {
 	a.registerEscalations()
 	a.registerCustomers()
 	a.registerStaff()
+	a.registerCalendar()
 	a.registerCodec()
 }
 

@@ -158,7 +158,7 @@ type caseView struct {
 	Version    int64             `json:"version" doc:"版本号，用于 If-Match for If-Match"`
 	Kind       casework.CaseKind `json:"kind"`
 	Parent     string            `json:"parent,omitempty" doc:"所属报装案件 the connection that an upgrade serves"`
-	Lane       casework.Lane     `json:"lane"`
+	Lane       casework.Lane     `json:"lane,omitempty"`
 	Status     casework.Status   `json:"status"`
 	StatusName string            `json:"status_name"`
 	Stage      casework.Stage    `json:"stage"`

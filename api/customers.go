@@ -105,17 +105,18 @@ type progressQuery struct {
 // progressView is what a customer sees. It holds no personal data: whoever
 // has the code may have it from an envelope in a bin.
 type progressView struct {
-	Number     string           `json:"number"`
-	Utility    casework.Utility `json:"utility"`
-	Status     casework.Status  `json:"status"`
-	StatusName string           `json:"status_name"`
-	Stages     []stageView      `json:"stages"`
-	NextStep   casework.Text    `json:"next_step" doc:"下一步 what comes next"`
-	Actions    []string         `json:"actions" doc:"您现在可以做的 what you can do now: confirm-design, confirm-acceptance, rate, withdraw"`
-	PromisedBy time.Time        `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
-	ReceivedAt time.Time        `json:"received_at"`
-	SuppliedAt time.Time        `json:"supplied_at,omitzero"`
-	Call       callView         `json:"call" doc:"联系谁 who to call"`
+	Number      string           `json:"number"`
+	Utility     casework.Utility `json:"utility"`
+	Status      casework.Status  `json:"status"`
+	StatusName  string           `json:"status_name"`
+	Stages      []stageView      `json:"stages"`
+	NextStep    casework.Text    `json:"next_step" doc:"下一步 what comes next"`
+	Actions     []string         `json:"actions" doc:"您现在可以做的 what you can do now: confirm-design, confirm-acceptance, rate, withdraw"`
+	PromisedBy  time.Time        `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
+	Provisional bool             `json:"provisional,omitempty" doc:"暂定：该年放假安排尚未公布，届时可能调整 the promise may move: the year's holiday notice is not published yet"`
+	ReceivedAt  time.Time        `json:"received_at"`
+	SuppliedAt  time.Time        `json:"supplied_at,omitzero"`
+	Call        callView         `json:"call" doc:"联系谁 who to call"`
 }
 
 type stageView struct {
@@ -146,7 +147,7 @@ func (a *API) progress(ctx context.Context, in *progressQuery) (*reply[progressV
 		Call: callView{Department: k.InCharge().Name(), Phone: a.hotline},
 	}
 	if d, ok := k.Deadline(casework.LaneDeadline); ok && !d.Due.Stopped {
-		v.PromisedBy = d.Due.At
+		v.PromisedBy, v.Provisional = d.Due.At, d.Due.Provisional
 	}
 	if k.Supply != nil {
 		v.SuppliedAt = k.Supply.SuppliedAt

@@ -24,6 +24,9 @@ type DeskStore interface {
 	Receipt(ctx context.Context, number string) (casework.Receipt, error)
 	Unstarted(ctx context.Context, before time.Time, limit int) ([]casework.Receipt, error)
 	MarkStarted(ctx context.Context, number string) error
+	// Unsettled lists the calendar versions of which not every case is known to
+	// have been told.
+	Unsettled(ctx context.Context) ([]string, error)
 }
 
 // TemporalDesk hands actions to the cases' workflows on a Temporal cluster.

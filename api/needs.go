@@ -43,6 +43,8 @@ type Store interface {
 	PutStaff(ctx context.Context, s casework.Staff, hash string) error
 	PasswordHash(ctx context.Context, id string) (string, error)
 
+	CalendarStore
+
 	Audit(ctx context.Context, e casework.AuditEntry) error
 	Ping(ctx context.Context) error
 }
@@ -64,4 +66,6 @@ type Desk interface {
 	// Start starts the workflow of an accepted request, which does nothing if
 	// it runs already. With wait it returns after the first records are committed.
 	Start(ctx context.Context, r casework.Receipt, wait bool) error
+
+	CalendarDesk
 }

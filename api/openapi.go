@@ -35,6 +35,7 @@ func documentConfig(version string) huma.Config {
 		{Name: "escalations", Description: "升级督办 escalations"},
 		{Name: "customers", Description: "客户（免登录）customers, without login"},
 		{Name: "staff", Description: "人员 staff"},
+		{Name: "calendar", Description: "日历与放假通知 calendar and holiday notices"},
 		{Name: "operations", Description: "运维 for the Temporal UI"},
 		{Name: "health", Description: "健康检查 health"},
 	}
@@ -109,10 +110,10 @@ func (statusSchema) Schema(huma.Registry) *huma.Schema {
 	return enumerated("状态 status", casework.Statuses()...)
 }
 func (stageSchema) Schema(huma.Registry) *huma.Schema {
-	return enumerated("阶段 stage", append(casework.Stages(), casework.Upgrade)...)
+	return enumerated("阶段 stage", append(casework.Stages(), casework.Upgrade, casework.Duty)...)
 }
 func (caseKindSchema) Schema(huma.Registry) *huma.Schema {
-	return enumerated("案件类别 kind of case", casework.ConnectionCase, casework.UpgradeCase)
+	return enumerated("案件类别 kind of case", casework.ConnectionCase, casework.UpgradeCase, casework.DutyCase)
 }
 func (taskKindSchema) Schema(huma.Registry) *huma.Schema {
 	var kinds []casework.TaskKind

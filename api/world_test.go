@@ -44,7 +44,7 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	m := &memory{
-		cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, lines: map[string]casework.TaskLine{},
+		almanac: newAlmanac(), cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, lines: map[string]casework.TaskLine{},
 		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, blobs: map[string][]byte{},
 	}
 	for _, r := range casework.Roles() {
@@ -245,6 +245,7 @@ func (w *world) open(t testing.TB, number string) *casework.Case {
 // memory is a store, a desk and an archive. The desk applies actions to the
 // cases as the workflow would.
 type memory struct {
+	*almanac
 	mu       sync.Mutex
 	cases    map[string]*casework.Case
 	events   []casework.Event

@@ -366,8 +366,8 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 	switch {
 	case k.Status == Withdrawing:
 		return Refuse(Conflict, "already_withdrawing", Say("案件正在撤回", "the case is being withdrawn already"))
-	case k.Kind == UpgradeCase:
-		return Refuse(Conflict, "not_a_connection", Say("管网改造不能由客户撤回", "a network upgrade is not withdrawn by a customer"))
+	case k.Kind != ConnectionCase:
+		return Refuse(Conflict, "not_a_connection", Say("只有报装可由客户撤回", "only a connection is withdrawn by its customer"))
 	case k.Supply != nil:
 		return Refuse(Conflict, "already_supplied", Sayf("已于 %s 通水，不能撤回；如需销户请办理销户", "supply was turned on at %s; close the account instead", Clock(k.Supply.SuppliedAt)))
 	}

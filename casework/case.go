@@ -127,6 +127,8 @@ type Escalation struct {
 	RungAt     time.Time  `json:"rung_at"`  // when the rung fell due
 	FiredAt    time.Time  `json:"fired_at"` // when it was recorded
 
+	Provisional bool `json:"provisional,omitempty"` // DueAt counted through a year without notice
+
 	AcknowledgedAt time.Time `json:"acknowledged_at,omitzero"`
 	AcknowledgedBy string    `json:"acknowledged_by,omitempty"` // who owns it from then on
 	Note           string    `json:"note,omitempty"`
@@ -582,7 +584,7 @@ func (k *Case) dueRung(now time.Time) (*Deadline, *RungMark) {
 func (k *Case) fire(d *Deadline, r *RungMark, now time.Time) {
 	e := Escalation{
 		ID: d.ID + "/" + string(r.Name), Case: k.Number, Deadline: d.ID, Limit: d.Limit, Rung: r.Name, Level: r.Level,
-		To: r.To, Department: k.InCharge(), District: k.Request.Site.District, DueAt: d.Due.At, RungAt: r.At, FiredAt: now,
+		To: r.To, Department: k.InCharge(), District: k.Request.Site.District, DueAt: d.Due.At, RungAt: r.At, FiredAt: now, Provisional: d.Due.Provisional,
 	}
 	title, task, person := "服务时限", d.ID, ""
 	if t, ok := k.Find(d.ID); ok {

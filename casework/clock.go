@@ -107,7 +107,7 @@ func (k *Case) endHolding(at time.Time) time.Time {
 // meanwhile; false once nobody does. What stops the clock comes first; then the
 // department of the oldest open task; then those for whom all tasks only wait.
 func (k *Case) holder() (party Party, stopped, holds bool) {
-	if k.Status.Ended() || k.Supply != nil {
+	if k.Kind == DutyCase || k.Status.Ended() || k.Supply != nil {
 		return "", false, false
 	}
 	if open := k.openPauses(); len(open) > 0 {

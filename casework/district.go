@@ -152,8 +152,14 @@ func withoutRank(name string) string {
 	return string(characters[:len(characters)-1])
 }
 
-// Name is the Chinese name of the district; see [Districts.Name].
-func (d District) Name() string { return Wuhu().Name(d) }
+// Name is the Chinese name of the district; see [Districts.Name]. What belongs
+// to the whole city, as a duty does, says so.
+func (d District) Name() string {
+	if d == AllDistricts {
+		return "全市"
+	}
+	return Wuhu().Name(d)
+}
 
 // Valid tells whether d is a division of today.
 func (d District) Valid() bool { return d.Check() == nil }

@@ -64,9 +64,9 @@ type CaseFilter struct {
 type CaseLine struct {
 	Number     string     `json:"number"`
 	Kind       CaseKind   `json:"kind"`
-	Utility    Utility    `json:"utility"`
-	Lane       Lane       `json:"lane"`
-	Channel    Channel    `json:"channel"`
+	Utility    Utility    `json:"utility,omitempty"` // empty for a duty, like lane and channel
+	Lane       Lane       `json:"lane,omitempty"`
+	Channel    Channel    `json:"channel,omitempty"`
 	District   District   `json:"district"`
 	Status     Status     `json:"status"`
 	Stage      Stage      `json:"stage"`

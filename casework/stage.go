@@ -3,7 +3,7 @@ package casework
 import "slices"
 
 // Stage is one of the six stages of a connection, in their order, or the one
-// stage of a network upgrade. It is shown by this name in the Temporal UI, the
+// stage of a network upgrade or of a duty. It is shown by this name in the Temporal UI, the
 // API and the reports.
 type Stage string
 
@@ -16,6 +16,7 @@ const (
 	Acceptance   Stage = "acceptance"      // 验收与投抄
 	Evaluation   Stage = "evaluation"      // 回访评价
 	Upgrade      Stage = "network_upgrade" // 管网改造: the only stage of an upgrade case
+	Duty         Stage = "duty"            // 例行事务: the only stage of a duty
 )
 
 // Stages lists the six stages of a connection in order.
@@ -24,7 +25,7 @@ func Stages() []Stage {
 }
 
 // Valid tells whether s is a stage.
-func (s Stage) Valid() bool { return s == Upgrade || slices.Contains(Stages(), s) }
+func (s Stage) Valid() bool { return s == Upgrade || s == Duty || slices.Contains(Stages(), s) }
 
 // Name is the stage's Chinese name.
 func (s Stage) Name() string {
@@ -43,6 +44,8 @@ func (s Stage) Name() string {
 		return "回访评价"
 	case Upgrade:
 		return "管网改造"
+	case Duty:
+		return "例行事务"
 	}
 	return string(s)
 }
@@ -85,11 +88,13 @@ func (s Status) Name() string {
 	return string(s)
 }
 
-// CaseKind tells a connection from the network upgrade that it may need.
+// CaseKind tells a connection from the network upgrade that it may need, and
+// both from a duty, which no customer asked for.
 type CaseKind string
 
 // The kinds of case.
 const (
 	ConnectionCase CaseKind = "connection"
 	UpgradeCase    CaseKind = "network_upgrade"
+	DutyCase       CaseKind = "duty" // work of the utility's own; see duty.go
 )

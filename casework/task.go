@@ -11,7 +11,8 @@ import (
 type TaskKind string
 
 // The task kinds of a water connection, stage by stage (section 3 of the
-// process), then those that undo a withdrawn case and those of an upgrade.
+// process), then those that undo a withdrawn case, those of an upgrade and
+// those of a duty.
 const (
 	ContactCustomer TaskKind = "contact_customer"
 	AssessNetwork   TaskKind = "assess_network"
@@ -50,6 +51,8 @@ const (
 	DesignUpgrade     TaskKind = "design_upgrade"
 	BuildUpgrade      TaskKind = "build_upgrade"
 	CommissionUpgrade TaskKind = "commission_upgrade"
+
+	ImportNotice TaskKind = "import_notice" // the only task of its duty
 )
 
 // Spec is what the process says of a kind of task.
@@ -210,6 +213,10 @@ var catalogue = []Spec{
 	{CommissionUpgrade, "管网改造投运", Upgrade, Network, "commission_upgrade", "M 2.2.2",
 		Say("冲洗、消毒、试压后投运", "flush, disinfect, test and commission"),
 		[]string{done}, func() taskInput { return &UpgradeCommissionInput{} }},
+
+	{ImportNotice, "导入放假通知", Duty, TaskforceOffice, "import_notice", "D",
+		Say("国务院办公厅放假通知公布后导入日历；导入后自动办结", "import the State Council's holiday notice once it is published; the import completes the task"),
+		[]string{done}, func() taskInput { return &NoticeDutyInput{} }},
 }
 
 // TaskState is where a task stands.

@@ -165,6 +165,7 @@ var terms = map[string]string{
 
 	string(casework.ConnectionCase): "接入报装",
 	string(casework.UpgradeCase):    "管网改造",
+	string(casework.DutyCase):       "例行事务",
 
 	string(casework.LaneLimit(casework.Lane101)): "服务时限（101）",
 	string(casework.LaneLimit(casework.Lane201)): "服务时限（201）",

@@ -21,6 +21,7 @@ type escalationRow struct {
 	Holder         string
 	District       casework.District
 	DueAt          *time.Time
+	Provisional    bool
 	RungAt         *time.Time
 	FiredAt        time.Time
 	AcknowledgedAt *time.Time
@@ -44,7 +45,7 @@ func noteContext(escalationID string) string { return "escalation/" + escalation
 func (s *Store) escalationRow(e casework.Escalation) escalationRow {
 	return escalationRow{
 		ID: e.ID, CaseNumber: e.Case, Deadline: e.Deadline, LimitName: e.Limit, Rung: e.Rung, Level: e.Level, ToRole: e.To,
-		Department: e.Department, Holder: e.Holder, District: e.District, DueAt: orNull(e.DueAt), RungAt: orNull(e.RungAt),
+		Department: e.Department, Holder: e.Holder, District: e.District, DueAt: orNull(e.DueAt), Provisional: e.Provisional, RungAt: orNull(e.RungAt),
 		FiredAt: e.FiredAt, AcknowledgedAt: orNull(e.AcknowledgedAt), AcknowledgedBy: e.AcknowledgedBy,
 		// Sealed, because people write names and numbers into notes.
 		Note:        s.sealBytes([]byte(e.Note), noteContext(e.ID)),
@@ -62,7 +63,7 @@ func (s *Store) escalation(r escalationRow) (casework.Escalation, error) {
 	answer, err := s.openBytes(r.AnswerNote, noteContext(r.ID))
 	e := casework.Escalation{
 		ID: r.ID, Case: r.CaseNumber, Deadline: r.Deadline, Limit: r.LimitName, Rung: r.Rung, Level: r.Level, To: r.ToRole,
-		Department: r.Department, Holder: r.Holder, District: r.District, DueAt: moment(r.DueAt), RungAt: moment(r.RungAt),
+		Department: r.Department, Holder: r.Holder, District: r.District, DueAt: moment(r.DueAt), Provisional: r.Provisional, RungAt: moment(r.RungAt),
 		FiredAt: moment(&r.FiredAt), AcknowledgedAt: moment(r.AcknowledgedAt), AcknowledgedBy: r.AcknowledgedBy, Note: string(note),
 		AnswerDueAt: moment(r.AnswerDueAt), Answer: r.Answer, AnsweredAt: moment(r.AnsweredAt), AnsweredBy: r.AnsweredBy, AnswerNote: string(answer),
 		ClosedAt: moment(r.ClosedAt), ClosedBy: r.ClosedBy, Closing: r.Closing,

@@ -20,6 +20,7 @@ type Activities struct {
 	Records   *activities.Records
 	Deadlines *activities.Deadlines
 	Documents *activities.Documents
+	Calendar  *activities.Calendar
 }
 
 // Options tune a worker.
@@ -70,8 +71,14 @@ type Registry interface {
 func Register(r Registry, a Activities) {
 	r.RegisterWorkflowWithOptions(workflows.ConnectionWorkflow, workflow.RegisterOptions{Name: contract.ConnectionWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.NetworkUpgradeWorkflow, workflow.RegisterOptions{Name: contract.NetworkUpgradeWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.CalendarImportWorkflow, workflow.RegisterOptions{Name: contract.CalendarImportWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.CalendarWatchWorkflow, workflow.RegisterOptions{Name: contract.CalendarWatchWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.NoticeDutyWorkflow, workflow.RegisterOptions{Name: contract.NoticeDutyWorkflow})
 	r.RegisterActivityWithOptions(a.Records.SaveRecords, activity.RegisterOptions{Name: "SaveRecords"})
 	r.RegisterActivityWithOptions(a.Deadlines.WorkOut, activity.RegisterOptions{Name: "WorkOut"})
 	r.RegisterActivityWithOptions(a.Deadlines.WorkOutDeadlines, activity.RegisterOptions{Name: "WorkOutDeadlines"})
 	r.RegisterActivityWithOptions(a.Documents.DraftDocuments, activity.RegisterOptions{Name: "DraftDocuments"})
+	r.RegisterActivityWithOptions(a.Calendar.TellCases, activity.RegisterOptions{Name: "TellCases"})
+	r.RegisterActivityWithOptions(a.Calendar.SettleImport, activity.RegisterOptions{Name: "SettleImport"})
+	r.RegisterActivityWithOptions(a.Calendar.LookForNotice, activity.RegisterOptions{Name: "LookForNotice"})
 }

@@ -64,6 +64,9 @@ func (f *casefile) show(ctx workflow.Context) error {
 // line says in one row where the case is, where it stands and who holds it.
 func (f *casefile) line() string {
 	k := f.state
+	if k.Kind == casework.DutyCase {
+		return dutyLine(k)
+	}
 	line := strings.Join([]string{k.Request.Utility.Name(), k.Request.Site.District.Name(), k.Stage.Name(), k.InCharge().Name()}, " · ")
 	if k.Status != casework.Open {
 		line += " · " + k.Status.Name()
@@ -77,6 +80,9 @@ func (f *casefile) line() string {
 // details describe the case in Markdown for a supervisor who opens it.
 func (f *casefile) details() string {
 	k := f.state
+	if k.Kind == casework.DutyCase {
+		return dutyDetails(k)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.Stage.Name(), k.Status.Name())
 	fmt.Fprintf(&b, "**%s** · 模式 %s · 渠道 %s · 收到 %s\n\n", k.Request.Site.District.Name(), k.Lane, k.Request.Channel.Name(), casework.Clock(k.ReceivedAt))

@@ -146,7 +146,7 @@ func staffCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withStaff(cmd.Context(), func(ctx context.Context, s *service.Service) error {
+			return withService(cmd.Context(), func(ctx context.Context, s *service.Service) error {
 				return putStaff(ctx, s, m, strings.TrimSpace(string(password)))
 			})
 		},
@@ -160,7 +160,7 @@ func staffCommand() *cobra.Command {
 	return staff
 }
 
-func withStaff(ctx context.Context, do func(context.Context, *service.Service) error) error {
+func withService(ctx context.Context, do func(context.Context, *service.Service) error) error {
 	c, err := configuration()
 	if err != nil {
 		return err

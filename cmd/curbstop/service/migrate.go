@@ -22,7 +22,7 @@ import (
 )
 
 // Migrate brings the database's schema, the calendar's seed, and Temporal's
-// namespace and search attributes up to date. It may be run again at any time,
+// namespace, search attributes and schedules up to date. It may be run again at any time,
 // and beside running processes of the version before.
 func Migrate(ctx context.Context, c Config, logger *slog.Logger) error {
 	if c.DatabaseURL == "" {
@@ -46,7 +46,10 @@ func Migrate(ctx context.Context, c Config, logger *slog.Logger) error {
 	if err := register(ctx, options, p.Retention()); err != nil {
 		return err
 	}
-	logger.Info("Schema, calendar, namespace and search attributes are up to date.", "migrations", applied, "namespace", options.Namespace)
+	if err := retry(ctx, func() error { return watchCalendar(ctx, options) }); err != nil {
+		return err
+	}
+	logger.Info("Schema, calendar, namespace, search attributes and schedules are up to date.", "migrations", applied, "namespace", options.Namespace)
 	return nil
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/curbstop/curbstop/activities"
 	"github.com/curbstop/curbstop/api"
 	"github.com/curbstop/curbstop/archive"
-	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/drafts"
 	"github.com/curbstop/curbstop/policy"
@@ -35,8 +34,8 @@ type Service struct {
 	Store    *store.Store
 	Archive  *archive.Archive
 	Temporal client.Client
-	Desk     *api.TemporalDesk // set by StartAPI
-	Address  string            // where the API listens, host:port; set by StartAPI
+	Desk     *api.TemporalDesk
+	Address  string // where the API listens, host:port; set by StartAPI
 
 	log   *slog.Logger
 	stops []func(context.Context) error // in the order of starting
@@ -80,6 +79,7 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err e
 		return nil, fmt.Errorf("connect to Temporal: %w", err)
 	}
 	s.stops = append(s.stops, func(context.Context) error { s.Temporal.Close(); return nil })
+	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: s.Policy.Terms, Now: time.Now}
 	return s, nil
 }
 
@@ -108,6 +108,7 @@ func (s *Service) StartWorker() error {
 		Records:   &activities.Records{Recorder: s.Store},
 		Deadlines: &activities.Deadlines{Calendars: s.Store},
 		Documents: &activities.Documents{Cases: s.Store, Archive: s.Archive, Write: drafts.Write},
+		Calendar:  &activities.Calendar{Records: s.Store, Signaller: s.Temporal, Terms: s.Policy.Terms},
 	}, worker.Options{BuildID: s.Config.BuildID, Versioned: s.Config.BuildID != ""})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
@@ -123,7 +124,6 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: func() casework.Terms { return s.Policy.Terms() }, Now: time.Now}
 	a, err := api.New(api.Options{
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
@@ -170,6 +170,9 @@ func (s *Service) catchUp() func(context.Context) error {
 				s.log.Warn("Accepted requests wait to be started.", "error", err)
 			case n > 0:
 				s.log.Info("Cases were started that an earlier process had accepted.", "cases", n)
+			}
+			if _, err := s.Desk.CatchUpCalendar(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("Cases wait to be told of a calendar.", "error", err)
 			}
 			select {
 			case <-ctx.Done():
