@@ -264,6 +264,13 @@ func (p *Play) tasks(ctx context.Context, number string) ([]task, error) {
 // input of its kind.
 func (p *Play) complete(ctx context.Context, t task, number, code string, f fate) error {
 	c := f.choices(t)
+	var shown struct {
+		Checklist []string `json:"checklist"`
+	}
+	if err := p.as(t.Role).Get(ctx, "/v1/tasks/"+url.PathEscape(t.ID), &shown); err != nil {
+		return err
+	}
+	c.Checklist = shown.Checklist
 	answer := AnswerTo(t.Task, c, time.Now())
 	who := p.as(t.Role)
 	if f.charge && t.Kind == casework.UploadSurvey {
@@ -293,6 +300,9 @@ func (p *Play) complete(ctx context.Context, t task, number, code string, f fate
 	}
 	for attempt := 0; ; attempt++ {
 		body := map[string]any{"kind": t.Kind, "input": answer.Input}
+		if len(answer.Checked) > 0 {
+			body["checked"] = answer.Checked
+		}
 		err := who.Post(ctx, "/v1/tasks/"+url.PathEscape(t.ID)+"/complete", fmt.Sprintf("demo-%s-complete-%d", t.ID, attempt), body, nil)
 		var problem *Problem
 		if errors.As(err, &problem) && problem.Code == "documents_missing" && attempt < 20 {
