@@ -55,6 +55,7 @@ func documentConfig(version string) huma.Config {
 func nameValues(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[calendar.Date](), reflect.TypeFor[dateSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[calendar.Budget](), reflect.TypeFor[string]())
+	r.RegisterTypeAlias(reflect.TypeFor[calendar.Minute](), reflect.TypeFor[string]())
 	oneOf[casework.Utility, utilitySchema](r)
 	oneOf[casework.Lane, laneSchema](r)
 	oneOf[casework.Channel, channelSchema](r)

@@ -25,10 +25,7 @@ func (a MovePolicy) Apply(k *Case, now time.Time) error {
 	if err := a.need(TaskforceOffice, TaskforceLead, Management); err != nil {
 		return err
 	}
-	var c Check
-	text(&c, "reason", a.Reason, true)
-	c.Require(a.Terms.PolicyVersion != "", "terms", Say("请指明政策版本", "name the version of the policy"))
-	if err := c.Err(); err != nil {
+	if err := a.Reasoned(); err != nil {
 		return err
 	}
 	from := k.Terms.PolicyVersion
@@ -40,6 +37,14 @@ func (a MovePolicy) Apply(k *Case, now time.Time) error {
 		map[string]string{"reason": a.Reason, "from": from, "to": a.Terms.PolicyVersion})
 	k.applyTerms(now)
 	return nil
+}
+
+// Reasoned refuses a move that names no reason or no version.
+func (a MovePolicy) Reasoned() error {
+	var c Check
+	text(&c, "reason", a.Reason, true)
+	c.Require(a.Terms.PolicyVersion != "", "terms", Say("请指明政策版本", "name the version of the policy"))
+	return c.Err()
 }
 
 // Preview is what a move to another policy would do to a case.

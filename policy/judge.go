@@ -117,8 +117,8 @@ func (j *judge) misread(err error) {
 }
 
 func (j *judge) judge(p *Policy) {
-	j.require(p.Version != "" && len(p.Version) <= 40 && !strings.ContainsAny(p.Version, "/ \t\n"), "version",
-		casework.Say("请写明版本（不超过40个字符，不含空格和斜线）", "name the version, at most 40 characters without blanks and slashes"))
+	j.require(p.Version != "" && len(p.Version) <= 40 && !strings.ContainsAny(p.Version, "/ \t\n") && p.Version != Current, "version",
+		casework.Say("请写明版本（不超过40个字符，不含空格和斜线，不为 current）", "name the version, at most 40 characters without blanks and slashes, and not current"))
 	j.require(len([]rune(p.Name)) <= 100, "name", casework.Say("名称不超过100个字", "the name has at most 100 characters"))
 	j.require(len(p.Utilities) > 0, "utilities", casework.Say("请写明服务的能源类别", "name the utilities that are served"))
 	for i, u := range p.Utilities {

@@ -101,6 +101,7 @@ func TestParseNamesLineAndField(t *testing.T) {
 		"no version":                 {"version: v1", "version: ''", []string{"1 version"}, "版本"},
 		"version left out":           {"version: v1\n", "", []string{"1 version"}, "版本"},
 		"version with a slash":       {"version: v1", "version: a/b", []string{"1 version"}, "斜线"},
+		"version that is none":       {"version: v1", "version: current", []string{"1 version"}, "current"},
 		"no utility":                 {"[water]", "[]", []string{"2 utilities", "26 prices[0].utility"}, "能源"},
 		"gas":                        {"[water]", "[water, gas]", []string{"2 utilities[1]"}, "water"},
 		"unknown lane":               {`"101"`, `"301"`, []string{"3 lane"}, "101"},

@@ -8,6 +8,9 @@ import (
 	"github.com/curbstop/curbstop/casework"
 )
 
+// Current stands for the version in force wherever a version is named.
+const Current = "current"
+
 // Versions are the published versions, wherever they are kept.
 type Versions interface {
 	// CurrentPolicy tells which version was published last, without its text.
