@@ -46,9 +46,7 @@ func (p Policy) Fields() []Field {
 	}
 	add("pause_reasons", "暂停原因", list(p.PauseReasons))
 	add("pause_bound", "暂停复核期限", p.PauseBound.String())
-	if p.SeparateAcceptance {
-		add("separate_acceptance", "踏勘与验收分离", "true")
-	}
+	add("separate_acceptance", "踏勘与验收分离", fmt.Sprint(p.SeparateAcceptance))
 	add("confirming", "同步点击部门", list(p.Confirming))
 	add("atlas", "标准图集", list(p.Atlas))
 	for _, spec := range casework.Specs() {

@@ -16,17 +16,39 @@ import (
 
 // judge collects what is wrong with a file, with the line of each field.
 type judge struct {
-	casework.Check
-	where places
-	wrong []string // the fields that are wrong already: each is named once
+	where  places
+	faults []fault
 }
 
+type fault struct {
+	field string
+	line  int
+	text  casework.Text
+}
+
+// fault records what is wrong with a field; each field is named once.
 func (j *judge) fault(field string, text casework.Text) {
-	if slices.Contains(j.wrong, field) {
-		return
+	j.faultAt(field, j.where.line(field), text)
+}
+
+func (j *judge) faultAt(field string, line int, text casework.Text) {
+	if !j.wrong(field) {
+		j.faults = append(j.faults, fault{field, line, text})
 	}
-	j.wrong = append(j.wrong, field)
-	j.Field(field, atLine(j.where.line(field), text))
+}
+
+func (j *judge) wrong(field string) bool {
+	return slices.ContainsFunc(j.faults, func(f fault) bool { return f.field == field })
+}
+
+// err names what was found in the order of the lines.
+func (j *judge) err() error {
+	slices.SortStableFunc(j.faults, func(a, b fault) int { return a.line - b.line })
+	var c casework.Check
+	for _, f := range j.faults {
+		c.Field(f.field, atLine(f.line, f.text))
+	}
+	return c.Err()
 }
 
 func (j *judge) require(ok bool, field string, text casework.Text) {
@@ -113,7 +135,7 @@ func (j *judge) misread(err error) {
 			line, field = t.Position.Line, j.where.at(t)
 		}
 	}
-	j.Field(field, atLine(line, say))
+	j.faultAt(field, line, say)
 }
 
 func (j *judge) judge(p *Policy) {
@@ -128,7 +150,7 @@ func (j *judge) judge(p *Policy) {
 	j.require(p.Lane.Valid(), "lane", casework.Say("应为 101 或 201", "must be 101 or 201"))
 	j.require(p.RetentionDays >= 1 && p.RetentionDays <= 3650, "retention_days", casework.Say("应在 1 至 3650 天之间", "must be between 1 and 3650 days"))
 	hours := p.Hours.Validate()
-	if hours != nil && !slices.ContainsFunc(j.wrong, func(f string) bool { return strings.HasPrefix(f, "hours") }) {
+	if hours != nil && !slices.ContainsFunc(j.faults, func(f fault) bool { return strings.HasPrefix(f.field, "hours") }) {
 		j.fault("hours", both(hours))
 	}
 	j.limits(p)
@@ -229,9 +251,10 @@ func (j *judge) reminders(path string, rungs []casework.Rung, p *Policy, limits 
 				shorter = append(shorter, fmt.Sprintf("%s (%s = %s)", name, limit, p.Hours.Granted(limit)))
 			}
 		}
-		j.require(len(shorter) == 0, fmt.Sprintf("%s[%d].before", path, i), casework.Sayf(
-			"提前量 %[1]s（工作时间 %[2]s）超过时限 %[3]s", "%[1]s of warning (%[2]s of working time) exceed the limit %[3]s",
-			r.Before, r.Before.Time, strings.Join(shorter, ", ")))
+		n := len(shorter)
+		j.require(n == 0, fmt.Sprintf("%s[%d].before", path, i), casework.Sayf(
+			"提前量 %[1]s（工作时间 %[2]s）超过 %[4]d 项时限，如 %[3]s", "a warning of %[1]s (%[2]s of working time) is longer than %[4]d limits, such as %[3]s",
+			r.Before, r.Before.Time, strings.Join(shorter[:min(n, 3)], ", "), n))
 	}
 }
 

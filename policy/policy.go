@@ -79,10 +79,10 @@ func Parse(text []byte) (Policy, error) {
 	j.texts()
 	if err := yaml.UnmarshalWithOptions(text, &p, append(lenient, yaml.Strict())...); err != nil {
 		j.misread(err)
-		return Policy{}, j.Err()
+		return Policy{}, j.err()
 	}
 	j.judge(&p)
-	if err := j.Err(); err != nil {
+	if err := j.err(); err != nil {
 		return Policy{}, err
 	}
 	return p, nil

@@ -221,28 +221,27 @@ func TestDiff(t *testing.T) {
 	other := change(t, "wuhu-2026.3", "wuhu-2027.1", "contact_customer: 1 working_day", "contact_customer: 4 working_hours",
 		"  brief_customer: 1 working_day # D\n", "", "answer: 2 working_hours", "answer: 1 working_hour", "fen: 12000", "fen: 12550",
 		"表位正确, ", "", "separate_acceptance: true", "separate_acceptance: false")
-	there, back := policy.Diff(policy.Default(), other), policy.Diff(other, policy.Default())
-	require.Len(t, back, len(there))
-	golden(t, "diff.golden", there)
-}
-
-func TestFields(t *testing.T) {
-	t.Parallel()
-	golden(t, "fields.golden", policy.Default().Fields())
-}
-
-// golden compares what people read, one entry a line, with what was agreed on.
-func golden[T any](t *testing.T, name string, entries []T) {
-	t.Helper()
+	require.Len(t, policy.Diff(other, policy.Default()), len(policy.Diff(policy.Default(), other)))
 	var b strings.Builder
-	for _, e := range entries {
-		fmt.Fprintf(&b, "%+v\n", e)
-	}
+	policy.PrintDiff(&b, policy.Default(), other)
+	golden(t, "diff.golden", b.String())
+}
+
+func TestPrint(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	policy.Print(&b, policy.Default().Fields())
+	golden(t, "show.golden", b.String())
+}
+
+// golden compares what people read with what was agreed on.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
 	path := filepath.Join("testdata", name)
 	if os.Getenv("GOLDEN") != "" {
-		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, string(want), b.String())
+	require.Equal(t, string(want), got)
 }
