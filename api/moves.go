@@ -44,18 +44,23 @@ func (m PolicyMoves) One(ctx context.Context, number string, move casework.MoveP
 	if err != nil {
 		return MoveOutcome{}, err
 	}
+	return m.one(ctx, k, notices, move, apply, key)
+}
+
+func (m PolicyMoves) one(ctx context.Context, k *casework.Case, notices calendar.Notices, move casework.MovePolicy, apply bool, key string) (MoveOutcome, error) {
 	var out MoveOutcome
+	var err error
 	out.Preview, err = move.Preview(k, notices, m.Now())
 	if !apply {
 		return out, err
 	}
 	// The workflow decides, whatever the records said: a repeated call gets the
 	// first one's answer, though the case has the policy already.
-	done, err := m.Desk.Do(ctx, number, move, key)
+	done, err := m.Desk.Do(ctx, k.Number, move, key)
 	if err != nil {
 		return MoveOutcome{}, err
 	}
-	out.Case, out.To, out.Done = number, move.Terms.PolicyVersion, &done
+	out.Case, out.To, out.Done = k.Number, move.Terms.PolicyVersion, &done
 	return out, nil
 }
 
@@ -68,17 +73,25 @@ func (m PolicyMoves) Some(ctx context.Context, f casework.CaseFilter, move casew
 	if err != nil {
 		return nil, "", err
 	}
+	notices, err := m.Store.Notices(ctx)
+	if err != nil {
+		return nil, "", err
+	}
 	all := make([]*MoveOutcome, len(lines))
 	var group errgroup.Group
 	group.SetLimit(bulkWorkers)
 	for i, line := range lines {
 		group.Go(func() error {
-			out, err := m.One(ctx, line.Number, move, apply, digest(key, line.Number))
+			var out MoveOutcome
+			k, err := m.Store.Case(ctx, line.Number)
 			switch {
-			case err == nil:
-			case casework.AsFault(err).Code == "same_policy":
+			case err != nil:
+			case k.Terms.PolicyVersion == move.Terms.PolicyVersion:
 				return nil
 			default:
+				out, err = m.one(ctx, k, notices, move, apply, digest(key, line.Number))
+			}
+			if err != nil {
 				out = MoveOutcome{Preview: casework.Preview{Case: line.Number, To: move.Terms.PolicyVersion}, Problem: problemOf(ctx, err)}
 			}
 			all[i] = &out

@@ -138,12 +138,12 @@ func (a *API) publishPolicy(ctx context.Context, in *publication) (*reply[public
 	if in.DryRun {
 		return answer(out, nil)
 	}
-	if err := a.audit(ctx, "policy_published", p.Version, nil); err != nil {
-		return nil, err
-	}
 	out.Published, err = a.store.PublishPolicy(ctx, casework.PublishedPolicy{
 		Version: p.Version, Name: p.Name, Text: p.Text(), PublishedBy: actorOf(ctx).ID,
 	})
+	if err == nil && out.Published {
+		err = a.audit(ctx, "policy_published", p.Version, nil)
+	}
 	return answer(out, err)
 }
 

@@ -177,19 +177,16 @@ func publishPolicy() *cobra.Command {
 					fmt.Fprintln(out, "未发布；确认后加 --yes not published; repeat with --yes")
 					return nil
 				}
-				if err := v.store.Audit(ctx, casework.AuditEntry{Actor: byCommandLine, What: "policy_published", Target: p.Version}); err != nil {
-					return err
-				}
 				published, err := v.store.PublishPolicy(ctx, casework.PublishedPolicy{Version: p.Version, Name: p.Name, Text: p.Text(), PublishedBy: byCommandLine})
-				switch {
-				case err != nil:
+				if err != nil {
 					return err
-				case !published:
-					fmt.Fprintf(out, "%s 已发布过，没有变化 published before, nothing changed\n", p.Version)
-				default:
-					fmt.Fprintf(out, "%s 已发布，此后新案件适用 published, serves new cases from now on\n", p.Version)
 				}
-				return nil
+				if !published {
+					fmt.Fprintf(out, "%s 已发布过，没有变化 published before, nothing changed\n", p.Version)
+					return nil
+				}
+				fmt.Fprintf(out, "%s 已发布，此后新案件适用 published, serves new cases from now on\n", p.Version)
+				return v.store.Audit(ctx, casework.AuditEntry{Actor: byCommandLine, What: "policy_published", Target: p.Version})
 			})
 		},
 	}
@@ -313,7 +310,7 @@ func (m moving) run(ctx context.Context, s *service.Service, out io.Writer) erro
 		}
 		return sum.say(out, m.apply)
 	}
-	f := casework.CaseFilter{Policy: m.from, Stage: casework.Stage(m.stage), Page: casework.Page{Limit: 200}}
+	f := casework.CaseFilter{Policy: m.from, Stage: casework.Stage(m.stage), Page: casework.Page{Limit: 50}}
 	for _, d := range m.districts {
 		f.Districts = append(f.Districts, casework.District(d))
 	}
