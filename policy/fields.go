@@ -94,19 +94,19 @@ func hours(h calendar.Hours) string {
 }
 
 func rung(r casework.Rung) string {
-	text := fmt.Sprintf("level %d", r.Level)
+	said := []string{fmt.Sprintf("level %d", r.Level)}
 	if r.To != "" {
-		text += ", to " + string(r.To)
+		said = append(said, "to "+string(r.To))
 	}
 	for _, b := range []struct {
-		name string
-		b    calendar.Budget
+		name   string
+		budget calendar.Budget
 	}{{"before", r.Before}, {"after", r.After}, {"answer", r.Answer}} {
-		if b.b != (calendar.Budget{}) {
-			text += ", " + b.name + " " + b.b.String()
+		if b.budget != (calendar.Budget{}) {
+			said = append(said, b.name+" "+b.budget.String())
 		}
 	}
-	return text
+	return strings.Join(said, ", ")
 }
 
 // Change is a field that two versions of the policy say differently.

@@ -184,7 +184,7 @@ func (j *judge) known(name casework.LimitName, field string) {
 
 // ladders judges each ladder by itself, then its reminders against the limits
 // that climb it.
-func (j *judge) ladders(p *Policy, comparable bool) {
+func (j *judge) ladders(p *Policy, timed bool) {
 	var common []casework.LimitName
 	for _, name := range inOrder(p.Limits) {
 		if _, own := p.Ladders[name]; !own {
@@ -192,14 +192,14 @@ func (j *judge) ladders(p *Policy, comparable bool) {
 		}
 	}
 	j.ladder("ladder", p.Ladder)
-	if comparable {
+	if timed {
 		j.reminders("ladder", p.Ladder, p, common)
 	}
 	for _, name := range inOrder(p.Ladders) {
 		field := "ladders." + string(name)
 		j.known(name, field)
 		j.ladder(field, p.Ladders[name])
-		if _, limited := p.Limits[name]; limited && comparable {
+		if _, limited := p.Limits[name]; limited && timed {
 			j.reminders(field, p.Ladders[name], p, []casework.LimitName{name})
 		}
 	}
