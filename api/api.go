@@ -21,6 +21,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
 )
 
@@ -107,6 +108,7 @@ type API struct {
 	logins      *limiter // by staff number and address
 	hashing     chan struct{}
 	taskSchemas map[casework.TaskKind]map[string]any
+	policies    *policy.Shelf
 
 	engine *gin.Engine
 	huma   huma.API
@@ -135,6 +137,7 @@ func New(o Options) (*API, error) {
 		strangers: newLimiter(limits.PublicPerMinute, now),
 		logins:    newLimiter(limits.SessionsPerMinute, now),
 		hashing:   make(chan struct{}, parallelHashes),
+		policies:  policy.NewShelf(o.Store),
 	}
 	if len(a.utilities) == 0 {
 		a.utilities = []casework.Utility{casework.Water}
@@ -172,6 +175,7 @@ func (a *API) register() {
 	a.registerTaskKinds()
 	a.registerDocuments()
 	a.registerEscalations()
+	a.registerPolicies()
 	a.registerCustomers()
 	a.registerStaff()
 	a.registerCalendar()

@@ -95,6 +95,7 @@ type caseQuery struct {
 	Assignee   string              `query:"assignee" maxLength:"64" doc:"承办人工号 who holds one of its open tasks"`
 	Overdue    bool                `query:"overdue" doc:"已超时 a live deadline has passed"`
 	Level      int                 `query:"level" minimum:"0" maximum:"3" doc:"升级级别不低于 escalation level at least"`
+	Policy     string              `query:"policy_version" maxLength:"40" doc:"适用的政策版本 version of the policy"`
 	Text       string              `query:"text" maxLength:"100" doc:"编号、单位或地址的一部分，或完整手机号 part of number, applicant or address; or a whole phone number"`
 	From       string              `query:"received_from" format:"date" doc:"收件日期自 received on or after"`
 	To         string              `query:"received_to" format:"date" doc:"收件日期至（含） received on or before"`
@@ -109,7 +110,7 @@ func (q caseQuery) filter(actor casework.Actor) (casework.CaseFilter, error) {
 	}
 	f := casework.CaseFilter{
 		Kind: q.Kind, Status: q.Status, Stage: q.Stage, Lane: q.Lane, Channel: q.Channel, Districts: districts,
-		Department: q.Department, Assignee: q.Assignee, Overdue: q.Overdue, Level: q.Level, Text: q.Text, Page: q.page(),
+		Department: q.Department, Assignee: q.Assignee, Overdue: q.Overdue, Level: q.Level, Text: q.Text, Policy: q.Policy, Page: q.page(),
 	}
 	// huma has judged the form of both dates.
 	if d, err := calendar.ParseDate(q.From); err == nil {
@@ -443,11 +444,16 @@ type chargeInput struct {
 	Body struct {
 		Kind   casework.ChargeKind `json:"kind" doc:"inside_property_line 红线内工程；customer_request 延伸服务"`
 		Amount int64               `json:"amount" doc:"金额（分） in fen"`
-		Note   string              `json:"note" doc:"收费内容和依据 what is charged and by which document"`
+		Note   string              `json:"note,omitempty" doc:"收费内容和依据，价目表内项目可不填 what is charged and by which document; may be left out for an item of the price list"`
+
+		Item     string `json:"item,omitempty" maxLength:"100" doc:"价目表项目编号，见 GET /v1/policies/{version} code in the price list of the case's policy"`
+		Quantity int64  `json:"quantity,omitempty" doc:"数量；金额须等于单价×数量 units of the item; the amount must be price × quantity"`
 	}
 }
 
 func (a *API) charge(ctx context.Context, in *chargeInput) (*doneReply, error) {
 	b := in.Body
-	return a.do(ctx, in.Number, casework.ProposeCharge{By: by(ctx), Charge: casework.Charge{Kind: b.Kind, Amount: b.Amount, Note: b.Note}})
+	return a.do(ctx, in.Number, casework.ProposeCharge{By: by(ctx), Charge: casework.Charge{
+		Kind: b.Kind, Amount: b.Amount, Note: b.Note, Item: b.Item, Quantity: b.Quantity,
+	}})
 }

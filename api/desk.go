@@ -33,8 +33,9 @@ type DeskStore interface {
 type TemporalDesk struct {
 	Client client.Client
 	Store  DeskStore
-	Terms  func() casework.Terms // of the policy in force, for cases that start now
-	Now    func() time.Time
+	// Terms gives those of the policy in force, for cases that start now.
+	Terms func(ctx context.Context) (casework.Terms, error)
+	Now   func() time.Time
 }
 
 var _ Desk = (*TemporalDesk)(nil)
@@ -121,7 +122,10 @@ func (d *TemporalDesk) withoutWorkflow(ctx context.Context, number string, a cas
 func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool) error {
 	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
 	defer cancel()
-	terms := d.Terms()
+	terms, err := d.Terms(ctx)
+	if err != nil {
+		return fmt.Errorf("the policy in force: %w", err)
+	}
 	lane := r.Request.Lane
 	if lane == "" {
 		lane = terms.Lane
@@ -129,7 +133,6 @@ func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool)
 	start := d.options(r.Number, r.Request, lane)
 	start.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	in := contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By}
-	var err error
 	if wait {
 		var handle client.WorkflowUpdateHandle
 		handle, err = d.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{

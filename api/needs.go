@@ -5,8 +5,10 @@ import (
 	"io"
 	"time"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
+	"github.com/curbstop/curbstop/policy"
 )
 
 // Store is what the api reads, and the few things that it writes without a
@@ -31,6 +33,16 @@ type Store interface {
 	Deadlines(ctx context.Context, number string) ([]casework.Deadline, error)
 	Escalations(ctx context.Context, f casework.EscalationFilter) ([]casework.Escalation, string, error)
 	Escalation(ctx context.Context, id string) (casework.Escalation, error)
+
+	policy.Versions
+	// Policies lists the published versions, the one in force first, without
+	// their texts.
+	Policies(ctx context.Context) ([]casework.PublishedPolicy, error)
+	// PublishPolicy adds a version, which serves new cases from then on, and
+	// tells whether it did; the same text again changes nothing, and another
+	// text under a published version is a Conflict.
+	PublishPolicy(ctx context.Context, p casework.PublishedPolicy) (bool, error)
+	Notices(ctx context.Context) (calendar.Notices, error)
 
 	KeepRows(ctx context.Context, rows []casework.KeptRow) error
 	// MendRows notes that lines of a list, sent again, were understood.

@@ -33,6 +33,7 @@ func documentConfig(version string) huma.Config {
 		{Name: "tasks", Description: "任务 tasks"},
 		{Name: "documents", Description: "材料 documents"},
 		{Name: "escalations", Description: "升级督办 escalations"},
+		{Name: "policies", Description: "政策版本 versions of the policy"},
 		{Name: "customers", Description: "客户（免登录）customers, without login"},
 		{Name: "staff", Description: "人员 staff"},
 		{Name: "calendar", Description: "日历与放假通知 calendar and holiday notices"},
@@ -56,6 +57,7 @@ func documentConfig(version string) huma.Config {
 func nameValues(r huma.Registry) {
 	r.RegisterTypeAlias(reflect.TypeFor[calendar.Date](), reflect.TypeFor[dateSchema]())
 	r.RegisterTypeAlias(reflect.TypeFor[calendar.Budget](), reflect.TypeFor[string]())
+	r.RegisterTypeAlias(reflect.TypeFor[calendar.Minute](), reflect.TypeFor[string]())
 	oneOf[casework.Utility, utilitySchema](r)
 	oneOf[casework.Lane, laneSchema](r)
 	oneOf[casework.Channel, channelSchema](r)

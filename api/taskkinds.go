@@ -16,6 +16,8 @@ type kindView struct {
 	casework.Spec
 	RoleName string         `json:"role_name"`
 	Schema   map[string]any `json:"schema,omitempty" doc:"填报项的 JSON Schema（2020-12） JSON Schema of the input"`
+	// Checklist is that of the policy in force; a task shows its own.
+	Checklist []string `json:"checklist,omitempty" doc:"现行政策的核对清单 checklist of the policy in force"`
 }
 
 func (a *API) registerTaskKinds() {
@@ -39,7 +41,7 @@ func (a *API) registerTaskKinds() {
 	handle(a, route{
 		id: "get-task-kind", method: http.MethodGet, path: "/v1/task-kinds/{kind}", tag: "tasks", access: forStaff(),
 		summary: casework.Say("一类任务的规定与填报项", "a kind of task and the schema of its input"),
-	}, func(_ context.Context, in *struct {
+	}, func(ctx context.Context, in *struct {
 		Kind string `path:"kind" maxLength:"64"`
 	}) (*reply[kindView], error) {
 		s, ok := casework.SpecOf(casework.TaskKind(in.Kind))
@@ -47,7 +49,8 @@ func (a *API) registerTaskKinds() {
 			return nil, casework.Refuse(casework.NotFound, "task_kind_not_found",
 				casework.Say("没有这类任务，见 GET /v1/task-kinds", "there is no such kind of task; see GET /v1/task-kinds"))
 		}
-		return answer(kindView{Spec: s, RoleName: s.Role.Name(), Schema: a.taskSchemas[s.Kind]}, nil)
+		p, err := a.policies.Current(ctx)
+		return answer(kindView{Spec: s, RoleName: s.Role.Name(), Schema: a.taskSchemas[s.Kind], Checklist: p.Checklists[s.Kind]}, err)
 	})
 }
 

@@ -80,6 +80,8 @@ type taskView struct {
 	RemainingMinutes int64 `json:"remaining_minutes,omitempty" doc:"暂停时剩余的工作分钟 working minutes left while the clock stands"`
 	Provisional      bool  `json:"provisional,omitempty" doc:"暂定：所在年份放假安排未公布 provisional: due in a year without a holiday notice"`
 	Overdue          bool  `json:"overdue"`
+	// Checklist is shown with one task, not in lists.
+	Checklist []string `json:"checklist,omitempty" doc:"办结前逐项核对，随 checked 提交 what to confirm item by item before the task is done"`
 }
 
 func viewTask(l casework.TaskLine) taskView {
@@ -102,7 +104,9 @@ func viewTaskOf(k *casework.Case, t *casework.Task, now time.Time) taskView {
 		line.DueAt, line.Remaining, line.Stopped, line.Provisional = d.Due.At, d.Due.Remaining, d.Due.Stopped, d.Due.Provisional
 		line.Overdue = d.Overdue(now)
 	}
-	return viewTask(line)
+	v := viewTask(line)
+	v.Checklist = k.Terms.Checklists[t.Kind]
+	return v
 }
 
 type taskQuery struct {
@@ -207,7 +211,15 @@ func (a *API) getTask(ctx context.Context, in *TaskAddress) (*reply[taskView], e
 			return nil, err
 		}
 	}
-	return answer(viewTask(line), nil)
+	v := viewTask(line)
+	if line.State == casework.TaskOpen {
+		k, err := a.store.Case(ctx, line.Case)
+		if err != nil {
+			return nil, err
+		}
+		v.Checklist = k.Terms.Checklists[line.Kind]
+	}
+	return answer(v, nil)
 }
 
 // doTask hands an action on a task to its case's workflow.
@@ -276,11 +288,13 @@ type completion struct {
 	Body struct {
 		Kind  casework.TaskKind `json:"kind,omitempty" doc:"所办任务的类别，用于核对 the kind that you believe the task to be"`
 		Input json.RawMessage   `json:"input,omitempty" doc:"填报内容，见 GET /v1/task-kinds/{kind} what the kind asks for"`
+
+		Checked []string `json:"checked,omitempty" maxItems:"30" doc:"已核对的清单项，见任务详情的 checklist items of the task's checklist that were confirmed"`
 	}
 }
 
 func (a *API) completeTask(ctx context.Context, in *completion) (*doneReply, error) {
-	return a.doTask(ctx, in.TaskAddress, casework.CompleteTask{By: by(ctx), Task: in.ID, Kind: in.Body.Kind, Input: in.Body.Input})
+	return a.doTask(ctx, in.TaskAddress, casework.CompleteTask{By: by(ctx), Task: in.ID, Kind: in.Body.Kind, Input: in.Body.Input, Checked: in.Body.Checked})
 }
 
 type bulkInput struct {

@@ -23,6 +23,7 @@ import (
 	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
+	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
 )
 
@@ -50,6 +51,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	for _, r := range casework.Roles() {
 		m.hire(string(r), r, casework.AllDistricts)
 	}
+	m.policies = []casework.PublishedPolicy{{Version: policy.Default().Version, Name: policy.Default().Name, Text: policy.Default().Text()}}
 	m.hire("tf-wuwei", casework.Taskforce, "340281")
 	ring, err := seal.ParseRing(seal.NewKey("test"))
 	require.NoError(t, err)
@@ -251,6 +253,7 @@ type memory struct {
 	events   []casework.Event
 	touched  []casework.Touchpoint
 	fired    []casework.Escalation
+	policies []casework.PublishedPolicy // the newest last
 	lines    map[string]casework.TaskLine
 	receipts map[string]casework.Receipt // by channel and external number
 	staff    map[string]casework.Staff
@@ -432,6 +435,49 @@ func (m *memory) Escalation(_ context.Context, id string) (casework.Escalation, 
 	}
 	return casework.Escalation{}, missing("escalation")
 }
+
+func (m *memory) Policies(context.Context) ([]casework.PublishedPolicy, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []casework.PublishedPolicy
+	for _, p := range slices.Backward(m.policies) {
+		p.Text = ""
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func (m *memory) CurrentPolicy(ctx context.Context) (casework.PublishedPolicy, error) {
+	all, err := m.Policies(ctx)
+	return all[0], err
+}
+
+func (m *memory) Policy(_ context.Context, version string) (casework.PublishedPolicy, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.policies {
+		if p.Version == version {
+			return p, nil
+		}
+	}
+	return casework.PublishedPolicy{}, missing("policy")
+}
+
+func (m *memory) PublishPolicy(_ context.Context, p casework.PublishedPolicy) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, old := range m.policies {
+		if old.Version == p.Version && old.Text != p.Text {
+			return false, casework.Refuse(casework.Conflict, "policy_exists", casework.Say("已发布", "published already"))
+		} else if old.Version == p.Version {
+			return false, nil
+		}
+	}
+	p.PublishedAt = noon
+	m.policies = append(m.policies, p)
+	return true, nil
+}
+
 
 func (m *memory) KeepRows(_ context.Context, rows []casework.KeptRow) error {
 	m.mu.Lock()

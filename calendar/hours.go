@@ -88,6 +88,20 @@ func (h Hours) Validate() error {
 	return nil
 }
 
+// Granted is the working time that a budget grants, so that budgets of different units compare: a
+// working day is the length of a day, and so is what ends with a day, which grants that at most.
+func (h Hours) Granted(b Budget) time.Duration {
+	switch b.Unit {
+	case WorkingTime:
+		return b.Time
+	case WorkingDays:
+		return time.Duration(b.Days) * h.length()
+	case SameDay, NextDay, NextCalendarDay, OnDate:
+		return h.length()
+	}
+	return 0
+}
+
 func (h Hours) clone() Hours {
 	h.Spans = slices.Clone(h.Spans)
 	return h

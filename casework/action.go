@@ -122,6 +122,8 @@ type CompleteTask struct {
 	Task  string          `json:"task"`
 	Kind  TaskKind        `json:"kind,omitempty"` // what the caller believes the task to be; empty to trust the task
 	Input json.RawMessage `json:"input"`
+	// Checked are the items of the kind's checklist that were confirmed.
+	Checked []string `json:"checked,omitempty"`
 }
 
 // Apply implements [Action].
@@ -160,6 +162,7 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	}
 	var c Check
 	in.check(&c, k, t, now)
+	a.checklist(&c, k.Terms.Checklists[t.Kind], in)
 	if err := c.Err(); err != nil {
 		return err
 	}
@@ -173,8 +176,42 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	k.changes.task(closed)
 	k.dropEnded()
 	k.record(now, a.Actor, TaskCompleted, closed.ID,
-		Sayf("完成任务：%[1]s（%[3]s）", "task done: %[2]s (%[3]s)", closed.Title(), closed.Kind, closed.Outcome), a.Input)
+		Sayf("完成任务：%[1]s（%[3]s）", "task done: %[2]s (%[3]s)", closed.Title(), closed.Kind, closed.Outcome), a.onRecord())
 	return nil
+}
+
+// failing is implemented by inputs that may say that the work did not pass: then
+// not every item of the checklist can be confirmed.
+type failing interface{ fails() bool }
+
+// checklist refuses what the kind's checklist does not have, and a task done
+// with items that nobody confirmed.
+func (a CompleteTask) checklist(c *Check, items []string, in taskInput) {
+	for i, item := range a.Checked {
+		c.Require(slices.Contains(items, item), fmt.Sprintf("checked[%d]", i),
+			Sayf("核对清单中没有此项；应为：%s", "not on the checklist; its items: %s", joinAny(items)))
+	}
+	if f, ok := in.(failing); ok && f.fails() {
+		return
+	}
+	for _, item := range items {
+		c.Require(slices.Contains(a.Checked, item), "checked", Sayf("尚未核对：%s", "not confirmed yet: %s", item))
+	}
+}
+
+// onRecord is what the event keeps: the input and, beside its fields, what was
+// confirmed.
+func (a CompleteTask) onRecord() any {
+	fields := map[string]json.RawMessage{}
+	if len(a.Checked) == 0 || json.Unmarshal(a.Input, &fields) != nil {
+		return a.Input
+	}
+	checked, err := json.Marshal(a.Checked)
+	if err != nil {
+		return a.Input // texts always marshal
+	}
+	fields["checked"] = checked
+	return fields
 }
 
 // decode reads a task's input strictly: a field that the kind does not know is
@@ -553,6 +590,9 @@ func (a ProposeCharge) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	if err := CheckCharge(a.Charge); err != nil {
+		return err
+	}
+	if err := k.priced(a.Charge); err != nil {
 		return err
 	}
 	if len(k.Charges) >= maxCharges {

@@ -24,7 +24,13 @@ type Charge struct {
 	Note   string     `json:"note"`   // what exactly is charged, and by which price document
 	At     time.Time  `json:"at"`
 	By     string     `json:"by"`
+
+	Item     string `json:"item,omitempty"`     // code in the case's price list
+	Quantity int64  `json:"quantity,omitempty"` // units of the item
 }
+
+// maxQuantity bounds the units of one charge, so that the amount never overflows.
+const maxQuantity = 1_000_000
 
 // feeRule names the documents that forbid connection charges (measures part 2,
 // section 1, item 4).
@@ -49,7 +55,40 @@ func CheckCharge(c Charge) error {
 	}
 	var check Check
 	check.Require(c.Amount > 0, "amount", Say("金额应大于 0（单位：分）", "amount must be above 0 (in fen)"))
-	check.Require(strings.TrimSpace(c.Note) != "", "note", Say("请注明收费内容和依据", "say what is charged and by which document"))
+	// The price list says what an item is and by which document.
+	check.Require(c.Item != "" || strings.TrimSpace(c.Note) != "", "note", Say("请注明收费内容和依据", "say what is charged and by which document"))
 	check.Require(len([]rune(c.Note)) <= maxText, "note", tooLong(maxText))
 	return check.Err()
+}
+
+// priced refuses a charge that the case's price list does not know, or whose
+// amount is not the list's.
+func (k *Case) priced(c Charge) error {
+	if c.Item == "" && len(k.Terms.Prices) == 0 {
+		return nil
+	}
+	var check Check
+	p, listed := k.Terms.Price(c.Item)
+	switch {
+	case !listed || p.Utility != k.Request.Utility:
+		check.Field("item", Sayf("应为价目表中的项目：%s", "must be an item of the price list: %s", k.priceCodes()))
+	case p.Kind != c.Kind:
+		check.Field("kind", Sayf("项目 %[1]s 的收费类别为 %[2]s", "the kind of item %[1]s is %[2]s", p.Code, p.Kind))
+	case c.Quantity < 1 || c.Quantity > maxQuantity:
+		check.Field("quantity", Sayf("数量应为 1 至 %[1]d（%[2]s）", "quantity must be from 1 to %[1]d (%[2]s)", maxQuantity, p.Unit))
+	case c.Amount != p.Fen*c.Quantity:
+		check.Field("amount", Sayf("金额应为单价 %[1]d 分 × 数量 %[2]d = %[3]d 分", "amount must be the price of %[1]d fen × %[2]d = %[3]d fen", p.Fen, c.Quantity, p.Fen*c.Quantity))
+	}
+	return check.Err()
+}
+
+// priceCodes lists what may be charged in the case, for refusals.
+func (k *Case) priceCodes() string {
+	var codes []string
+	for _, p := range k.Terms.Prices {
+		if p.Utility == k.Request.Utility {
+			codes = append(codes, p.Code+" "+p.Name)
+		}
+	}
+	return joinAny(codes)
 }

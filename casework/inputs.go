@@ -667,6 +667,8 @@ func (in *MeterAcceptanceInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {
 	text(c, "note", in.Note, !in.Passed)
 }
 
+func (in *MeterAcceptanceInput) fails() bool { return !in.Passed }
+
 func (in *MeterAcceptanceInput) apply(k *Case, _ *Task, _ Actor, _ time.Time) string {
 	if !in.Passed {
 		k.Meter = nil // a meter that fails is replaced and accepted again

@@ -25,10 +25,7 @@ func (a MovePolicy) Apply(k *Case, now time.Time) error {
 	if err := a.need(TaskforceOffice, TaskforceLead, Management); err != nil {
 		return err
 	}
-	var c Check
-	text(&c, "reason", a.Reason, true)
-	c.Require(a.Terms.PolicyVersion != "", "terms", Say("请指明政策版本", "name the version of the policy"))
-	if err := c.Err(); err != nil {
+	if err := a.Reasoned(); err != nil {
 		return err
 	}
 	from := k.Terms.PolicyVersion
@@ -40,6 +37,61 @@ func (a MovePolicy) Apply(k *Case, now time.Time) error {
 		map[string]string{"reason": a.Reason, "from": from, "to": a.Terms.PolicyVersion})
 	k.applyTerms(now)
 	return nil
+}
+
+// Reasoned refuses a move that names no reason or no version.
+func (a MovePolicy) Reasoned() error {
+	var c Check
+	text(&c, "reason", a.Reason, true)
+	c.Require(a.Terms.PolicyVersion != "", "terms", Say("请指明政策版本", "name the version of the policy"))
+	return c.Err()
+}
+
+// Preview is what a move to another policy would do to a case.
+type Preview struct {
+	Case  string   `json:"case"`
+	From  string   `json:"from"` // the versions of the policy
+	To    string   `json:"to"`
+	Moves []Move   `json:"moves"` // deadlines that would be due at another moment; a due without a moment is no limit
+	Fires []Firing `json:"fires"` // rungs that would fire at once
+}
+
+// Firing is a rung that a move would make fire at once.
+type Firing struct {
+	Deadline string    `json:"deadline"`
+	Limit    LimitName `json:"limit"`
+	Rung     RungName  `json:"rung"`
+	At       time.Time `json:"at"` // when it would have fallen due
+}
+
+// Preview works out by the notices in force what the move would do, and changes
+// nothing. What the move would be refused for is its error.
+func (a MovePolicy) Preview(k *Case, notices calendar.Notices, now time.Time) (Preview, error) {
+	next, err := k.Try(a, now)
+	if err != nil {
+		return Preview{}, err
+	}
+	cal, err := calendar.New(notices, a.Terms.Hours)
+	if err != nil {
+		return Preview{}, err
+	}
+	p := Preview{Case: k.Number, From: k.Terms.PolicyVersion, To: a.Terms.PolicyVersion}
+	for _, d := range next.Unworked() {
+		d = d.WorkOut(cal, notices.Version())
+		var before calendar.Due
+		if old, ok := k.Deadline(d.ID); ok {
+			before = old.Due
+		}
+		if !before.Same(d.Due) {
+			p.Moves = append(p.Moves, Move{Deadline: d.ID, Limit: d.Limit, From: before, To: d.Due})
+		}
+		for _, r := range d.Rungs {
+			if r.FiredAt.IsZero() && !r.At.IsZero() && !r.At.After(now) {
+				p.Fires = append(p.Fires, Firing{Deadline: d.ID, Limit: d.Limit, Rung: r.Name, At: r.At})
+			}
+		}
+	}
+	return p, nil
 }
 
 // applyTerms brings the live deadlines to the case's terms. A limit that the

@@ -57,7 +57,19 @@ type CaseFilter struct {
 	Level      int        // escalation level at least
 	Text       string     // part of number, applicant or address; or a whole phone number
 	From, To   time.Time  // received within
+	Policy     string     // has this version of the policy
+	Running    bool       // has not ended
 	Page
+}
+
+// PublishedPolicy is a version of the policy as it was published: its text
+// never changes.
+type PublishedPolicy struct {
+	Version     string    `json:"version"`
+	Name        string    `json:"name"`
+	Text        string    `json:"-"` // the file
+	PublishedAt time.Time `json:"published_at"`
+	PublishedBy string    `json:"published_by"` // a staff number; the system where a start brought it
 }
 
 // CaseLine is a case as lists show it. It holds no personal data.

@@ -74,6 +74,11 @@ const (
 	ForceMajeure     PauseReason = "force_majeure"      // 不可抗力
 )
 
+// PauseReasons lists the reasons.
+func PauseReasons() []PauseReason {
+	return []PauseReason{CustomerNotReady, ExternalApproval, ForceMajeure}
+}
+
 // Name is the reason's Chinese name.
 func (r PauseReason) Name() string {
 	switch r {
@@ -111,6 +116,32 @@ type Terms struct {
 	// Atlas lists the sheets of the standard atlas (标准图集) from which a
 	// design is chosen; empty accepts any sheet.
 	Atlas []string `json:"atlas,omitempty"`
+	// Checklists are what whoever does a task of a kind confirms item by item
+	// before it is done; a kind that is absent has none.
+	Checklists map[TaskKind][]string `json:"checklists,omitempty"`
+	// Prices is the price list; where it is empty charges go without one.
+	Prices []Price `json:"prices,omitempty"`
+}
+
+// Price is an item of the price list (价目表): what is asked for one unit of a
+// service that may be charged.
+type Price struct {
+	Code    string     `json:"code" yaml:"code"`
+	Name    string     `json:"name" yaml:"name"`
+	Kind    ChargeKind `json:"kind" yaml:"kind"` // inside_property_line or customer_request
+	Utility Utility    `json:"utility" yaml:"utility"`
+	Unit    string     `json:"unit" yaml:"unit"`
+	Fen     int64      `json:"fen" yaml:"fen"`       // for one unit
+	Source  string     `json:"source" yaml:"source"` // the document that sets it
+}
+
+// Price gives an item of the price list by its code.
+func (t Terms) Price(code string) (Price, bool) {
+	i := slices.IndexFunc(t.Prices, func(p Price) bool { return p.Code == code })
+	if i < 0 {
+		return Price{}, false
+	}
+	return t.Prices[i], true
 }
 
 // LadderOf gives the ladder that a limit climbs.

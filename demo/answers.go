@@ -17,6 +17,8 @@ import (
 type Answer struct {
 	Input  any
 	Papers []casework.DocumentKind
+	// Checked are the items of the task's checklist that are confirmed.
+	Checked []string
 	// Customer tells that the customer must confirm the finished work first.
 	Customer bool
 }
@@ -34,11 +36,20 @@ type Choices struct {
 	Unreached     bool                  // the callback does not get through
 	Dissatisfied  bool                  // the callback finds a dissatisfied customer
 	EvidencePaper string                // ID of the paper that proves a rectification
+	Checklist     []string              // what the task's checklist asks to confirm
 }
 
 // AnswerTo gives a valid answer to a task at a moment. The same task gets the
 // same serial numbers, whoever asks.
 func AnswerTo(t casework.Task, c Choices, now time.Time) Answer {
+	a := answerTo(t, c, now)
+	if !c.MeterFails {
+		a.Checked = c.Checklist
+	}
+	return a
+}
+
+func answerTo(t casework.Task, c Choices, now time.Time) Answer {
 	now = now.Truncate(time.Second)
 	n := number(t.ID)
 	switch t.Kind {

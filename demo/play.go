@@ -183,6 +183,7 @@ func (p *Play) follow(ctx context.Context, number, code string, f fate) error {
 		var c struct {
 			Status casework.Status `json:"status"`
 			Supply time.Time       `json:"supply_at"`
+			Tasks  []shown         `json:"tasks"`
 		}
 		if err := p.as(casework.TaskforceOffice).Get(ctx, "/v1/cases/"+number, &c); err != nil {
 			var problem *Problem
@@ -232,7 +233,7 @@ func (p *Play) follow(ctx context.Context, number, code string, f fate) error {
 			return p.pauseCase(ctx, number)
 		default:
 		}
-		if err := p.complete(ctx, t, number, code, f); err != nil {
+		if err := p.complete(ctx, t, c.Tasks, number, code, f); err != nil {
 			return fmt.Errorf("%s: %w", t.Kind, err)
 		}
 		if t.Kind == casework.TurnOnSupply && f.rating > 0 {
@@ -260,10 +261,33 @@ func (p *Play) tasks(ctx context.Context, number string) ([]task, error) {
 	return out, nil
 }
 
+// shown is what a case or a task says beyond the work lists.
+type shown struct {
+	ID        string   `json:"id"`
+	Checklist []string `json:"checklist"`
+}
+
+// checklist is what must be confirmed before a task is done, as its case shows
+// it; the task says it where the case was read before it was opened.
+func (p *Play) checklist(ctx context.Context, t task, read []shown) ([]string, error) {
+	for _, s := range read {
+		if s.ID == t.ID {
+			return s.Checklist, nil
+		}
+	}
+	var s shown
+	err := p.as(t.Role).Get(ctx, "/v1/tasks/"+url.PathEscape(t.ID), &s)
+	return s.Checklist, err
+}
+
 // complete does one task: papers first, then the customer's part, then the
 // input of its kind.
-func (p *Play) complete(ctx context.Context, t task, number, code string, f fate) error {
+func (p *Play) complete(ctx context.Context, t task, read []shown, number, code string, f fate) error {
 	c := f.choices(t)
+	var err error
+	if c.Checklist, err = p.checklist(ctx, t, read); err != nil {
+		return err
+	}
 	answer := AnswerTo(t.Task, c, time.Now())
 	who := p.as(t.Role)
 	if f.charge && t.Kind == casework.UploadSurvey {
@@ -293,6 +317,9 @@ func (p *Play) complete(ctx context.Context, t task, number, code string, f fate
 	}
 	for attempt := 0; ; attempt++ {
 		body := map[string]any{"kind": t.Kind, "input": answer.Input}
+		if len(answer.Checked) > 0 {
+			body["checked"] = answer.Checked
+		}
 		err := who.Post(ctx, "/v1/tasks/"+url.PathEscape(t.ID)+"/complete", fmt.Sprintf("demo-%s-complete-%d", t.ID, attempt), body, nil)
 		var problem *Problem
 		if errors.As(err, &problem) && problem.Code == "documents_missing" && attempt < 20 {

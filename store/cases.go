@@ -151,6 +151,10 @@ func (s *Store) Cases(ctx context.Context, f casework.CaseFilter) ([]casework.Ca
 	if f.Level > 0 {
 		q = q.Where("level >= ?", f.Level)
 	}
+	q = equal(q, "policy_version", f.Policy)
+	if f.Running {
+		q = q.Where("ended_at IS NULL")
+	}
 	if !f.From.IsZero() {
 		q = q.Where("received_at >= ?", f.From)
 	}

@@ -204,7 +204,7 @@ func (y *story) recount(t tester, cal *calendar.Calendar) {
 	for i := range stale {
 		stale[i] = stale[i].WorkOut(cal, cal.Version())
 	}
-	y.Worked(stale, y.ReceivedAt)
+	y.Worked(stale, y.saved.Events[len(y.saved.Events)-1].At)
 }
 
 // BenchmarkCalendarMoves measures a dry run over as many live deadlines as

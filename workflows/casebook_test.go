@@ -410,6 +410,7 @@ func (l *ledger) kinds() []string {
 // complete gives the actions that complete a task, papers first.
 func complete(k *casework.Case, t casework.Task, c demo.Choices, now time.Time) []casework.Action {
 	var actions []casework.Action
+	c.Checklist = k.Terms.Checklists[t.Kind]
 	a := demo.AnswerTo(t, c, now)
 	for _, kind := range a.Papers {
 		id := fmt.Sprintf("paper-%s-%s", t.ID, kind)
@@ -421,7 +422,9 @@ func complete(k *casework.Case, t casework.Task, c demo.Choices, now time.Time) 
 	if a.Customer && k.AcceptanceConfirmed.IsZero() {
 		actions = append(actions, casework.ConfirmAcceptance{By: byCustomer})
 	}
-	return append(actions, enter(t, a.Input))
+	done := enter(t, a.Input)
+	done.Checked = a.Checked
+	return append(actions, done)
 }
 
 // enter completes a task with an input as it is.

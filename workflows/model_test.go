@@ -149,7 +149,7 @@ func (w *world) action(f *file) casework.Action {
 		return casework.AttachDocument{By: by, Document: document(k, rapid.SampledFrom(casework.DocumentKinds()).Draw(w.T, "paper"))}
 	case 8:
 		kind := rapid.SampledFrom([]casework.ChargeKind{casework.MeteringDevice, casework.InsideProperty, "tip"}).Draw(w.T, "charge")
-		return casework.ProposeCharge{By: by, Charge: casework.Charge{Kind: kind, Amount: 100, Note: reason}}
+		return casework.ProposeCharge{By: by, Charge: casework.Charge{Kind: kind, Amount: 12000, Note: reason, Item: "N01", Quantity: 1}}
 	case 9:
 		return casework.ConfirmDesign{By: by}
 	case 10:
@@ -194,7 +194,9 @@ func document(k *casework.Case, kind casework.DocumentKind) casework.Document {
 
 // answer completes a task validly; the papers that it needs are another matter.
 func (w *world) answer(by casework.By, k *casework.Case, t casework.Task, c demo.Choices) casework.CompleteTask {
-	input := demo.AnswerTo(t, c, w.now).Input
+	c.Checklist = k.Terms.Checklists[t.Kind]
+	a := demo.AnswerTo(t, c, w.now)
+	input := a.Input
 	switch {
 	case t.Kind == casework.Rectify && len(k.Documents) > 0:
 		input = casework.RectificationInput{Measures: "已修复", Evidence: k.Documents[0].ID}
@@ -205,7 +207,7 @@ func (w *world) answer(by casework.By, k *casework.Case, t casework.Task, c demo
 	}
 	b, err := json.Marshal(input)
 	require.NoError(w, err)
-	return casework.CompleteTask{By: by, Task: t.ID, Kind: t.Kind, Input: b}
+	return casework.CompleteTask{By: by, Task: t.ID, Kind: t.Kind, Input: b, Checked: a.Checked}
 }
 
 // act tries an action the way the workflow does, and gives the refusal. Trying

@@ -90,8 +90,10 @@ func TestForbiddenChargeIsRefusedByItsRule(t *testing.T) {
 			require.Contains(t, f.Rule, "国办函〔2020〕129号")
 		}
 		require.Equal(t, 7, p.snapshot.Score().Kept)
-		p.must(casework.ProposeCharge{By: byStaff, Charge: casework.Charge{ID: "mine", Kind: casework.InsideProperty, Amount: 123450, Note: "红线内改造"}})
-		require.Equal(t, []casework.Charge{{ID: caseNumber + "-C1", Kind: casework.InsideProperty, Amount: 123450, Note: "红线内改造", At: p.snapshot.Charges[0].At, By: staff.ID}}, p.snapshot.Charges)
+		charge := casework.Charge{ID: "mine", Kind: casework.InsideProperty, Item: "N01", Quantity: 3, Amount: 36000}
+		p.must(casework.ProposeCharge{By: byStaff, Charge: charge})
+		charge.ID, charge.At, charge.By = caseNumber+"-C1", p.snapshot.Charges[0].At, staff.ID
+		require.Equal(t, []casework.Charge{charge}, p.snapshot.Charges)
 		require.Equal(t, casework.Score{Kept: 6, Broken: []casework.Zero{casework.ZeroFee}}, p.snapshot.Score())
 		p.straight()
 	})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +18,6 @@ import (
 	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/cmd/curbstop/service"
-	"github.com/curbstop/curbstop/policy"
 )
 
 func calendarCommand() *cobra.Command {
@@ -54,14 +52,6 @@ func calendarImportCommand() *cobra.Command {
 	c.Flags().BoolVar(&i.Amend, "amend", false, "change only the days of the file; without it the file is the whole notice of its years")
 	c.Flags().BoolVar(&i.AcceptWarnings, "accept-warnings", false, "import what is unusual all the same")
 	return c
-}
-
-// described writes a fault line by line, with every field.
-func described(err error) error {
-	if _, ok := errors.AsType[*casework.Fault](err); ok {
-		return errors.New(policy.Describe(err))
-	}
-	return err
 }
 
 // previewCalendar lists what an import would do. Deadlines are written as they
@@ -179,6 +169,9 @@ func moveLine(m casework.DeadlineMove) string {
 }
 
 func dueText(d calendar.Due) string {
+	if d == (calendar.Due{}) {
+		return "无时限 no limit"
+	}
 	text := casework.Clock(d.At)
 	if d.Stopped {
 		text = "停表，余 stopped, left " + d.Remaining.Round(time.Minute).String()

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -219,25 +218,4 @@ func issue(c service.Config, staffID string, lifetime time.Duration) (string, er
 		return "", errors.New("CURBSTOP_JWT_KEY is not set")
 	}
 	return api.IssueToken(key, staffID, lifetime, time.Now())
-}
-
-func policyCommand() *cobra.Command {
-	validate := &cobra.Command{
-		Use: "validate FILE", Short: "judge a policy file", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := os.ReadFile(args[0])
-			if err != nil {
-				return err
-			}
-			p, err := policy.Parse(text)
-			if err != nil {
-				return errors.New(policy.Describe(err))
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "政策文件有效 valid: %s %s\n", p.Version, p.Name)
-			return err
-		},
-	}
-	c := &cobra.Command{Use: "policy", Short: "the policy file"}
-	c.AddCommand(validate)
-	return c
 }

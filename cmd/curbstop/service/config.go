@@ -42,7 +42,7 @@ type Config struct {
 	// TemporalAddress is set by the embedded stack; empty leaves everything
 	// about Temporal to the SDK's own environment (TEMPORAL_ADDRESS and so on).
 	TemporalAddress string `env:"-"`
-	// Policy, when set, is used in place of a file.
+	// Policy, when set, is what a start publishes in place of a file.
 	Policy *policy.Policy `env:"-"`
 	// Version is the binary's, as `curbstop --version` says it.
 	Version string `env:"-"`
@@ -63,7 +63,8 @@ func FromEnvironment() (Config, error) {
 	return c, nil
 }
 
-// policy reads the policy file in force.
+// policy reads the policy that a start publishes: the configured file, or the
+// built-in one.
 func (c Config) policy() (policy.Policy, error) {
 	switch {
 	case c.Policy != nil:

@@ -16,27 +16,29 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
+	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
 	"github.com/curbstop/curbstop/store"
 )
 
-// Migrate brings the database's schema, the calendar's seed, and Temporal's
-// namespace, search attributes and schedules up to date. It may be run again at any time,
+// Migrate brings the database's schema, the calendar's seed, the policy, and
+// Temporal's namespace, search attributes and schedules up to date. It may be run again at any time,
 // and beside running processes of the version before.
 func Migrate(ctx context.Context, c Config, logger *slog.Logger) error {
 	if c.DatabaseURL == "" {
 		return errNoDatabase
 	}
-	p, err := c.policy()
-	if err != nil {
+	if _, err := c.policy(); err != nil {
 		return err
 	}
 	applied, err := store.Migrate(ctx, c.DatabaseURL)
 	if err != nil {
 		return err
 	}
-	if err := seedCalendar(ctx, c.DatabaseURL); err != nil {
+	p, err := c.seed(ctx)
+	if err != nil {
 		return err
 	}
 	options, err := c.temporal(logger)
@@ -49,23 +51,62 @@ func Migrate(ctx context.Context, c Config, logger *slog.Logger) error {
 	if err := retry(ctx, func() error { return watchCalendar(ctx, options) }); err != nil {
 		return err
 	}
-	logger.Info("Schema, calendar, namespace, search attributes and schedules are up to date.", "migrations", applied, "namespace", options.Namespace)
+	logger.Info("Schema, calendar, policy, namespace, search attributes and schedules are up to date.", "migrations", applied, "policy", p.Version, "namespace", options.Namespace)
 	return nil
 }
 
-// seedCalendar fills the table of notices where it is empty. It touches nothing
-// that is sealed, so a key of the moment serves and the migration needs no secret.
-func seedCalendar(ctx context.Context, url string) error {
-	ring, err := seal.ParseRing(seal.NewKey("migration"))
-	if err != nil {
-		return err
+// OpenUnsealed opens the records for what is not sealed: notices, policies, the
+// audit trail. A key of the moment serves, so it needs no secret.
+func OpenUnsealed(ctx context.Context, c Config) (*store.Store, error) {
+	if c.DatabaseURL == "" {
+		return nil, errNoDatabase
 	}
-	s, err := store.Open(ctx, url, store.Options{Ring: ring, MaxConns: 2})
+	ring, err := seal.ParseRing(seal.NewKey("unsealed"))
 	if err != nil {
-		return err
+		return nil, err
+	}
+	return store.Open(ctx, c.DatabaseURL, store.Options{Ring: ring, MaxConns: 2})
+}
+
+// seed fills the table of notices where it is empty, publishes the policy, and
+// gives the one in force.
+func (c Config) seed(ctx context.Context) (policy.Policy, error) {
+	s, err := OpenUnsealed(ctx, c)
+	if err != nil {
+		return policy.Policy{}, err
 	}
 	defer s.Close()
-	return s.SeedNotices(ctx, calendar.Seed())
+	if err := s.SeedNotices(ctx, calendar.Seed()); err != nil {
+		return policy.Policy{}, err
+	}
+	if err := c.publish(ctx, s); err != nil {
+		return policy.Policy{}, err
+	}
+	return policy.NewShelf(s).Current(ctx)
+}
+
+// publish publishes the configured policy if its version is not known yet. The
+// built-in one steps back where people have published theirs: an upgrade of
+// the program is no decision about limits.
+func (c Config) publish(ctx context.Context, s *store.Store) error {
+	p, err := c.policy()
+	if err != nil {
+		return err
+	}
+	if c.Policy == nil && c.PolicyFile == "" {
+		current, err := s.CurrentPolicy(ctx)
+		switch {
+		case err != nil && casework.AsFault(err).Kind != casework.NotFound:
+			return err
+		case err == nil && current.PublishedBy != casework.System().ID:
+			return nil
+		}
+	}
+	_, err = s.PublishPolicy(ctx, casework.PublishedPolicy{Version: p.Version, Name: p.Name, Text: p.Text(), PublishedBy: casework.System().ID})
+	if err != nil && c.PolicyFile != "" {
+		return fmt.Errorf("%s (CURBSTOP_POLICY): %w", c.PolicyFile, err)
+	}
+	return err
 }
 
 // register makes the namespace and adds the search attributes that are missing,

@@ -29,7 +29,8 @@ import (
 // start the API, the worker or both, and close it.
 type Service struct {
 	Config   Config
-	Policy   policy.Policy
+	Policy   policy.Policy // in force when it was opened
+	Policies *policy.Shelf
 	Ring     *seal.Ring
 	Store    *store.Store
 	Archive  *archive.Archive
@@ -50,7 +51,8 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err e
 			_ = s.Close(context.WithoutCancel(ctx))
 		}
 	}()
-	if s.Policy, err = c.policy(); err != nil {
+	configured, err := c.policy()
+	if err != nil {
 		return nil, err
 	}
 	if s.Ring, err = c.ring(); err != nil {
@@ -63,6 +65,14 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err e
 		return nil, err
 	}
 	s.stops = append(s.stops, func(context.Context) error { return s.Store.Close() })
+	s.Policies = policy.NewShelf(s.Store)
+	if s.Policy, err = s.Policies.Current(ctx); err != nil {
+		return nil, err
+	}
+	if c.PolicyFile != "" && configured.Version != s.Policy.Version {
+		logger.Warn("The configured policy file is not the version in force; publish it by curbstop migrate or curbstop policy publish.",
+			"file", c.PolicyFile, "version", configured.Version, "in_force", s.Policy.Version)
+	}
 	if c.BlobURL == "" {
 		return nil, errors.New("CURBSTOP_BLOB_URL is not set: where documents are kept, such as file:///var/lib/curbstop/documents")
 	}
@@ -79,7 +89,7 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err e
 		return nil, fmt.Errorf("connect to Temporal: %w", err)
 	}
 	s.stops = append(s.stops, func(context.Context) error { s.Temporal.Close(); return nil })
-	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: s.Policy.Terms, Now: time.Now}
+	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: s.Policies.Terms, Now: time.Now}
 	return s, nil
 }
 
