@@ -173,6 +173,20 @@ func contactAndAssessment(number string, r casework.Request, received time.Time)
 	return y
 }
 
+// answered is such a beginning under a policy whose rungs must be answered
+// within an hour.
+func answered(number string, received time.Time) *story {
+	rules := terms()
+	for i := range rules.Ladder {
+		if rules.Ladder[i].Level > 0 {
+			rules.Ladder[i].Answer = calendar.Budget{Unit: calendar.WorkingTime, Time: time.Hour}
+		}
+	}
+	y := &story{Case: casework.NewCase(number, request(), rules, casework.AsCustomer(), received)}
+	y.Need(casework.ContactCustomer, "", 1, received, received)
+	return y
+}
+
 // busyWeek takes a case through actions that together write to every table.
 func busyWeek(t testing.TB, s *store.Store) *story {
 	t.Helper()
