@@ -174,12 +174,12 @@ func contactAndAssessment(number string, r casework.Request, received time.Time)
 }
 
 // answered is such a beginning under a policy whose rungs must be answered
-// within an hour.
-func answered(number string, received time.Time) *story {
+// within some working time.
+func answered(number string, received time.Time, within time.Duration) *story {
 	rules := terms()
 	for i := range rules.Ladder {
 		if rules.Ladder[i].Level > 0 {
-			rules.Ladder[i].Answer = calendar.Budget{Unit: calendar.WorkingTime, Time: time.Hour}
+			rules.Ladder[i].Answer = calendar.Budget{Unit: calendar.WorkingTime, Time: within}
 		}
 	}
 	y := &story{Case: casework.NewCase(number, request(), rules, casework.AsCustomer(), received)}
@@ -226,6 +226,7 @@ type records struct {
 	Touchpoints []casework.Touchpoint
 	Deadlines   []casework.Deadline
 	Escalations []casework.Escalation
+	Messages    []casework.MessageLine
 }
 
 func read(t tester, s *store.Store, number string) (r records) {
@@ -245,6 +246,8 @@ func read(t tester, s *store.Store, number string) (r records) {
 	r.Deadlines, err = s.Deadlines(ctx, number)
 	require.NoError(t, err)
 	r.Escalations, _, err = s.Escalations(ctx, casework.EscalationFilter{Case: number})
+	require.NoError(t, err)
+	r.Messages, _, err = s.Messages(ctx, casework.MessageFilter{Case: number})
 	require.NoError(t, err)
 	return r
 }

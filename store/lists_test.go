@@ -221,7 +221,7 @@ func TestEscalationFilters(t *testing.T) {
 func TestStatesOfEscalationsAreThoseOfCasework(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	y := answered("W20260302-00001", at(2, 9, 0))
+	y := answered("W20260302-00001", at(2, 9, 0), time.Hour)
 	y.save(t, s)
 	id := y.Number + "-T1/breach"
 	by := func(a casework.Actor) casework.By { return casework.By{Actor: a} }
