@@ -172,6 +172,7 @@ func (a *API) register() {
 	a.registerTaskKinds()
 	a.registerDocuments()
 	a.registerEscalations()
+	a.registerMessages()
 	a.registerCustomers()
 	a.registerStaff()
 	a.registerCodec()

@@ -32,6 +32,12 @@ type Store interface {
 	Escalations(ctx context.Context, f casework.EscalationFilter) ([]casework.Escalation, string, error)
 	Escalation(ctx context.Context, id string) (casework.Escalation, error)
 
+	Messages(ctx context.Context, f casework.MessageFilter) ([]casework.MessageLine, string, error)
+	// MessageOf gives the message to which a delivery belongs.
+	MessageOf(ctx context.Context, delivery int64) (casework.MessageLine, error)
+	// RetryDelivery has one that was given up tried again.
+	RetryDelivery(ctx context.Context, id int64, now time.Time) (casework.Delivery, error)
+
 	KeepRows(ctx context.Context, rows []casework.KeptRow) error
 	// MendRows notes that lines of a list, sent again, were understood.
 	MendRows(ctx context.Context, list string, lines []int, at time.Time) error
