@@ -171,7 +171,8 @@ func (p *postOffice) outlet(t testing.TB, security string) mail {
 		user = ""
 	}
 	file := fmt.Sprintf("outlets:\n  - {name: post, kind: smtp, host: %q, port: %s, security: %s, %sfrom: curbstop@example.cn, to: [office@example.cn]}\n", host, port, security, user)
-	o := one(t, file, map[string]string{"P": "PASSWORD1"}).Outlet.(mail)
+	o, ok := one(t, file, map[string]string{"P": "PASSWORD1"}).Outlet.(mail)
+	require.True(t, ok)
 	o.trust, o.now = trust(), func() time.Time { return time.Unix(1795600000, 0).UTC() }
 	return o
 }

@@ -144,18 +144,18 @@ func TestIDsStandInHeaders(t *testing.T) {
 
 func TestRobotsAreToldInMarkdown(t *testing.T) {
 	t.Parallel()
-	for kind, text := range map[string]func(map[string]any) any{
-		kindWeCom:    func(m map[string]any) any { return m["markdown"].(map[string]any)["content"] },
-		kindDingTalk: func(m map[string]any) any { return m["markdown"].(map[string]any)["text"] },
-	} {
+	for kind, field := range map[string]string{kindWeCom: "content", kindDingTalk: "text"} {
 		server := answering(t, says(200, `{"errcode":0,"errmsg":"ok"}`))
 		sent, err := httpOutlet(t, kind, server.URL).Send(t.Context(), breach())
 		require.NoError(t, err)
 		r := <-server.got
-		var m map[string]any
+		var m struct {
+			Kind     string            `json:"msgtype"`
+			Markdown map[string]string `json:"markdown"`
+		}
 		require.NoError(t, json.Unmarshal(<-server.bodies, &m))
-		require.Equal(t, "markdown", m["msgtype"])
-		require.Equal(t, sent.Text, text(m))
+		require.Equal(t, "markdown", m.Kind)
+		require.Equal(t, sent.Text, m.Markdown[field])
 		require.Contains(t, sent.Text, "**【提醒与升级 级别1】W20261124-00001 镜湖区**")
 		require.Contains(t, sent.Text, "超时：联系客户")
 		require.Equal(t, "ok", sent.Answer)
@@ -293,7 +293,9 @@ func TestOutletsOfAFile(t *testing.T) {
 	require.True(t, found)
 	_, found = o.Find("pigeon")
 	require.False(t, found)
-	require.Equal(t, 587, o.routes[3].Outlet.(mail).port)
+	post, ok := o.routes[3].Outlet.(mail)
+	require.True(t, ok)
+	require.Equal(t, 587, post.port)
 
 	through := func(change func(*casework.Message)) (names []string) {
 		m := breach().Message
