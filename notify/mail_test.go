@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http/httptest"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -162,6 +163,19 @@ func (p *postOffice) refusal(command string) string {
 	return ""
 }
 
+// said gives the commands that it heard, taken the mails that it took.
+func (p *postOffice) said() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.heard)
+}
+
+func (p *postOffice) taken() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.mails)
+}
+
 func (p *postOffice) outlet(t testing.TB, security string) mail {
 	t.Helper()
 	host, port, err := net.SplitHostPort(p.address)
@@ -199,10 +213,10 @@ func TestMailGoesOut(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, n.To, sent.To)
 			require.Empty(t, sent.Answer)
-			require.Contains(t, office.heard, test.said)
-			require.Contains(t, office.heard, "RCPT TO:<wu@example.cn>")
-			require.Len(t, office.mails, 1)
-			got, err := netmail.ReadMessage(strings.NewReader(office.mails[0]))
+			require.Contains(t, office.said(), test.said)
+			require.Contains(t, office.said(), "RCPT TO:<wu@example.cn>")
+			require.Len(t, office.taken(), 1)
+			got, err := netmail.ReadMessage(strings.NewReader(office.taken()[0]))
 			require.NoError(t, err)
 			subject, err := new(mime.WordDecoder).DecodeHeader(got.Header.Get("Subject"))
 			require.NoError(t, err)
@@ -221,7 +235,7 @@ func TestMailGoesOut(t *testing.T) {
 			// A mail that comes twice can be told by its ID.
 			_, err = office.outlet(t, test.security).Send(t.Context(), n)
 			require.NoError(t, err)
-			second, err := netmail.ReadMessage(strings.NewReader(office.mails[1]))
+			second, err := netmail.ReadMessage(strings.NewReader(office.taken()[1]))
 			require.NoError(t, err)
 			require.Equal(t, got.Header.Get("Message-Id"), second.Header.Get("Message-Id"))
 		})
@@ -255,7 +269,7 @@ func TestRefusedAddressesAreLeftOutAndSaid(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"wu@example.cn"}, sent.To)
 	require.Contains(t, sent.Answer, `550 "no such user"`)
-	require.NotContains(t, office.mails[0], "gone@example.cn")
+	require.NotContains(t, office.taken()[0], "gone@example.cn")
 }
 
 func TestWhatMailServersRefuse(t *testing.T) {
@@ -286,7 +300,7 @@ func TestWhatMailServersRefuse(t *testing.T) {
 			require.Equal(t, test.permanent, why.Permanent, why.Error())
 			require.Contains(t, why.Error(), test.text)
 			require.NotContains(t, why.Error(), "PASSWORD1")
-			require.Empty(t, test.office.mails)
+			require.Empty(t, test.office.taken())
 		})
 	}
 	_, err := mail{host: "127.0.0.1", port: 1, security: noTLS, from: "a@example.cn", to: []string{"b@example.cn"}, now: time.Now}.Send(t.Context(), breach())
@@ -303,7 +317,7 @@ func TestMailServersMustProveThemselves(t *testing.T) {
 	o.trust = nil
 	_, err := o.Send(t.Context(), breach())
 	require.ErrorContains(t, err, "certificate")
-	require.NotContains(t, strings.Join(office.heard, "\n"), "AUTH")
+	require.NotContains(t, strings.Join(office.said(), "\n"), "AUTH")
 }
 
 func TestMailAddresses(t *testing.T) {
