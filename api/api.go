@@ -176,6 +176,7 @@ func (a *API) register() {
 	a.registerDocuments()
 	a.registerEscalations()
 	a.registerPolicies()
+	a.registerMessages()
 	a.registerCustomers()
 	a.registerStaff()
 	a.registerCalendar()

@@ -48,7 +48,7 @@ func (a *API) registerCases() {
 	}, a.touchpoints)
 	handle(a, route{
 		id: "case-deadlines", method: http.MethodGet, path: "/v1/cases/{number}/deadlines", tag: "cases", access: read,
-		summary: casework.Say("全部时限，含已完成的", "all deadlines, those that ended too"),
+		summary: casework.Say("全部时限，含已完成的和督办时限", "all deadlines, those that ended and the supervisors' own too"),
 	}, a.deadlines)
 
 	handle(a, route{
@@ -68,7 +68,7 @@ func (a *API) registerCases() {
 	}, a.pause)
 	handle(a, route{
 		id: "resume-case", method: http.MethodPost, path: "/v1/cases/{number}/resume", tag: "cases", versioned: true,
-		access: pausers, summary: casework.Say("恢复计时", "let the clock go on"),
+		access: pausers, summary: casework.Say("恢复计时；可只恢复一种原因的暂停", "let the clock go on; for one reason, or for all"),
 	}, a.resume)
 	handle(a, route{
 		id: "propose-charge", method: http.MethodPost, path: "/v1/cases/{number}/charges", tag: "cases", versioned: true,
@@ -135,14 +135,30 @@ func districtsOf(codes []string) []casework.District {
 	return ds
 }
 
-func (a *API) listCases(ctx context.Context, in *caseQuery) (*reply[page[casework.CaseLine]], error) {
+// caseLineView is a case as lists show it. While all its clocks stand it has no
+// due moment, and the time that is left instead.
+type caseLineView struct {
+	casework.CaseLine
+	RemainingMinutes int64 `json:"remaining_minutes,omitempty" doc:"暂停时剩余的工作分钟 working minutes left while the clock stands"`
+}
+
+func (a *API) listCases(ctx context.Context, in *caseQuery) (*reply[page[caseLineView]], error) {
 	f, err := in.filter(actorOf(ctx))
 	if err != nil {
 		return nil, err
 	}
 	lines, next, err := a.store.Cases(ctx, f)
-	return answer(page[casework.CaseLine]{lines, next}, err)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]caseLineView, len(lines))
+	for i, l := range lines {
+		views[i] = caseLineView{l, minutes(l.Remaining)}
+	}
+	return answer(page[caseLineView]{views, next}, nil)
 }
+
+func minutes(d time.Duration) int64 { return int64(d / time.Minute) }
 
 // readable gives a case that the caller may see.
 func (a *API) readable(ctx context.Context, number string) (*casework.Case, error) {
@@ -171,11 +187,19 @@ type caseView struct {
 	Level      int               `json:"level"`
 	Policy     string            `json:"policy_version"`
 
+	DueAt            time.Time `json:"due_at,omitzero" doc:"最早到期的时限；全部停表时没有 the limit that is due first; absent while all clocks stand"`
+	Stopped          bool      `json:"stopped,omitempty" doc:"全部停表 all clocks stand"`
+	RemainingMinutes int64     `json:"remaining_minutes,omitempty" doc:"停表时剩余的工作分钟 working minutes left while they stand"`
+	Provisional      bool      `json:"provisional,omitempty" doc:"暂定：所在年份放假安排未公布 due in a year without a holiday notice"`
+
+	Clock *clockView `json:"clock,omitempty" doc:"谁占用时间 who holds the clock"`
+
 	Request     casework.Request        `json:"request" doc:"联系人已脱敏 the contact is masked"`
 	Facts       casework.Facts          `json:"facts"`
 	Tasks       []taskView              `json:"tasks" doc:"待办任务 open tasks"`
-	Deadlines   []deadlineView          `json:"deadlines" doc:"计时中的时限 live deadlines"`
-	Escalations []escalationView        `json:"escalations" doc:"待签收的升级 not acknowledged yet"`
+	Deadlines   []deadlineView          `json:"deadlines" doc:"办理时限，计时中的 live limits on the work"`
+	Supervision []deadlineView          `json:"supervision" doc:"督办时限：暂停复核、升级答复 the supervisors' own clocks"`
+	Escalations []escalationView        `json:"escalations" doc:"未关闭的升级 not closed yet"`
 	Pauses      []casework.Pause        `json:"pauses"`
 	Score       casework.Score          `json:"score" doc:"七零得分 seven zeros"`
 	Contacts    int                     `json:"contacts" doc:"与客户接触次数 contacts with the customer"`
@@ -189,27 +213,60 @@ type caseView struct {
 // deadlineView adds to a deadline what is derived from the clock.
 type deadlineView struct {
 	casework.Deadline
-	Overdue bool `json:"overdue"`
+	LimitTitle string `json:"limit_name" doc:"时限名称 what the limit is for"`
+	OnWork     bool   `json:"on_work" doc:"办理时限；否则为督办时限 limits the work; else a supervisors' clock"`
+	Overdue    bool   `json:"overdue"`
 	// MinutesLeft is negative once the deadline has passed and absent where it
-	// is met or dropped.
+	// is met or dropped, or the case's policy has no limit.
 	MinutesLeft *int64 `json:"minutes_left,omitempty" doc:"剩余分钟：计时中为自然时间，暂停时为工作时间 minutes left: of the wall clock while it runs, of working time while it stands"`
 }
 
 func viewDeadline(d casework.Deadline, now time.Time) deadlineView {
-	v := deadlineView{Deadline: d, Overdue: d.Overdue(now)}
-	if !d.Live() {
+	v := deadlineView{Deadline: d, LimitTitle: limitTitle(d.Limit), OnWork: d.OnWork(), Overdue: d.Overdue(now)}
+	if !d.Live() || d.Due == (calendar.Due{}) {
 		return v
 	}
-	left := int64(d.Due.Remaining / time.Minute)
+	left := minutes(d.Due.Remaining)
 	if !d.Due.Stopped {
-		left = int64(d.Due.At.Sub(now) / time.Minute)
+		left = minutes(d.Due.At.Sub(now))
 	}
 	v.MinutesLeft = &left
 	return v
 }
 
+// clockView says who holds the clock of a case, and for how long those before
+// held it.
+type clockView struct {
+	Party     casework.Party `json:"party,omitempty" doc:"现由谁占用；通水或结束后没有 who holds it now; nobody after supply-on"`
+	PartyName string         `json:"party_name,omitempty"`
+	Since     time.Time      `json:"since,omitzero"`
+	Stopped   bool           `json:"stopped,omitempty" doc:"服务时限停表 the lane's clock stands"`
+	Spent     []spentView    `json:"spent" doc:"此前各方用时（工作分钟） working minutes of stretches that have ended"`
+}
+
+type spentView struct {
+	Party     casework.Party `json:"party"`
+	PartyName string         `json:"party_name"`
+	Minutes   int64          `json:"working_minutes"`
+}
+
+// viewClock is nil where the case never noted who holds the clock.
+func viewClock(c casework.Clocking) *clockView {
+	if c.Now.N == 0 {
+		return nil
+	}
+	v := &clockView{}
+	if c.Now.To.IsZero() {
+		v.Party, v.PartyName, v.Since, v.Stopped = c.Now.Party, c.Now.Party.Name(), c.Now.From, c.Now.Stopped
+	}
+	for _, s := range c.Spent {
+		v.Spent = append(v.Spent, spentView{s.Party, s.Party.Name(), minutes(s.Working)})
+	}
+	return v
+}
+
 func (a *API) viewCase(k *casework.Case) caseView {
-	now := a.now()
+	now, due := a.now(), k.NextDue()
 	v := caseView{
 		Number: k.Number, Version: k.Version, Kind: k.Kind, Parent: k.Parent, Lane: k.Lane,
 		Status: k.Status, StatusName: k.Status.Name(), Stage: k.Stage, StageName: k.Stage.Name(),
@@ -217,12 +274,19 @@ func (a *API) viewCase(k *casework.Case) caseView {
 		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Facts: k.Facts,
 		Pauses: k.Pauses, Score: k.Score(), Contacts: k.Contacts, Missing: k.MissingDocuments(), Charges: k.Charges,
 		WithdrawnAt: k.WithdrawnAt, Withdrawal: k.Withdrawal,
+		DueAt: due.At, Stopped: due.Stopped, RemainingMinutes: minutes(due.Remaining), Provisional: due.Provisional, Clock: viewClock(k.Clock),
 	}
 	for i := range k.Tasks {
 		v.Tasks = append(v.Tasks, viewTaskOf(k, &k.Tasks[i], now))
 	}
 	for _, d := range k.Deadlines {
-		v.Deadlines = append(v.Deadlines, viewDeadline(d, now))
+		switch {
+		case !d.Live():
+		case !d.OnWork():
+			v.Supervision = append(v.Supervision, viewDeadline(d, now))
+		case d.Budget != (calendar.Budget{}): // else the case's policy has no such limit
+			v.Deadlines = append(v.Deadlines, viewDeadline(d, now))
+		}
 	}
 	for _, e := range k.Escalations {
 		v.Escalations = append(v.Escalations, a.viewEscalation(e))
@@ -431,12 +495,13 @@ func (a *API) pause(ctx context.Context, in *pauseInput) (*doneReply, error) {
 type resumeInput struct {
 	CaseAddress
 	Body struct {
-		Note string `json:"note,omitempty" doc:"说明 note"`
+		Reason casework.PauseReason `json:"reason,omitempty" doc:"结束哪种原因的暂停；不填为全部 the pause that ends; none: all"`
+		Note   string               `json:"note,omitempty" doc:"说明 note"`
 	}
 }
 
 func (a *API) resume(ctx context.Context, in *resumeInput) (*doneReply, error) {
-	return a.do(ctx, in.Number, casework.ResumeCase{By: by(ctx), Note: in.Body.Note})
+	return a.do(ctx, in.Number, casework.ResumeCase{By: by(ctx), Reason: in.Body.Reason, Note: in.Body.Note})
 }
 
 type chargeInput struct {

@@ -105,18 +105,22 @@ type progressQuery struct {
 // progressView is what a customer sees. It holds no personal data: whoever
 // has the code may have it from an envelope in a bin.
 type progressView struct {
-	Number      string           `json:"number"`
-	Utility     casework.Utility `json:"utility"`
-	Status      casework.Status  `json:"status"`
-	StatusName  string           `json:"status_name"`
-	Stages      []stageView      `json:"stages"`
-	NextStep    casework.Text    `json:"next_step" doc:"下一步 what comes next"`
-	Actions     []string         `json:"actions" doc:"您现在可以做的 what you can do now: confirm-design, confirm-acceptance, rate, withdraw"`
-	PromisedBy  time.Time        `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
-	Provisional bool             `json:"provisional,omitempty" doc:"暂定：该年放假安排尚未公布，届时可能调整 the promise may move: the year's holiday notice is not published yet"`
-	ReceivedAt  time.Time        `json:"received_at"`
-	SuppliedAt  time.Time        `json:"supplied_at,omitzero"`
-	Call        callView         `json:"call" doc:"联系谁 who to call"`
+	Number     string           `json:"number"`
+	Utility    casework.Utility `json:"utility"`
+	Status     casework.Status  `json:"status"`
+	StatusName string           `json:"status_name"`
+	Stages     []stageView      `json:"stages"`
+	NextStep   casework.Text    `json:"next_step" doc:"下一步 what comes next"`
+	Actions    []string         `json:"actions" doc:"您现在可以做的 what you can do now: confirm-design, confirm-acceptance, rate, withdraw"`
+	PromisedBy time.Time        `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
+	// Provisional, Stopped and RemainingMinutes say of the promise what staff see of a due moment.
+	Provisional      bool  `json:"provisional,omitempty" doc:"暂定：所在年份放假安排未公布 promised in a year without a holiday notice"`
+	Stopped          bool  `json:"stopped,omitempty" doc:"暂停计时 the clock stands"`
+	RemainingMinutes int64 `json:"remaining_minutes,omitempty" doc:"暂停计时时剩余的工作分钟 working minutes left while the clock stands"`
+
+	ReceivedAt time.Time `json:"received_at"`
+	SuppliedAt time.Time `json:"supplied_at,omitzero"`
+	Call       callView  `json:"call" doc:"联系谁 who to call"`
 }
 
 type stageView struct {
@@ -146,8 +150,8 @@ func (a *API) progress(ctx context.Context, in *progressQuery) (*reply[progressV
 		Stages: viewStages(k, entered), NextStep: step, Actions: actions, ReceivedAt: k.ReceivedAt,
 		Call: callView{Department: k.InCharge().Name(), Phone: a.hotline},
 	}
-	if d, ok := k.Deadline(casework.LaneDeadline); ok && !d.Due.Stopped {
-		v.PromisedBy, v.Provisional = d.Due.At, d.Due.Provisional
+	if d, ok := k.Deadline(casework.LaneDeadline); ok && d.Live() {
+		v.PromisedBy, v.Provisional, v.Stopped, v.RemainingMinutes = d.Due.At, d.Due.Provisional, d.Due.Stopped, minutes(d.Due.Remaining)
 	}
 	if k.Supply != nil {
 		v.SuppliedAt = k.Supply.SuppliedAt

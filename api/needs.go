@@ -43,6 +43,11 @@ type Store interface {
 	// text under a published version is a Conflict.
 	PublishPolicy(ctx context.Context, p casework.PublishedPolicy) (bool, error)
 	Notices(ctx context.Context) (calendar.Notices, error)
+	Messages(ctx context.Context, f casework.MessageFilter) ([]casework.MessageLine, string, error)
+	// MessageOf gives the message to which a delivery belongs.
+	MessageOf(ctx context.Context, delivery int64) (casework.MessageLine, error)
+	// RetryDelivery has one that was given up tried again.
+	RetryDelivery(ctx context.Context, id int64, now time.Time) (casework.Delivery, error)
 
 	KeepRows(ctx context.Context, rows []casework.KeptRow) error
 	// MendRows notes that lines of a list, sent again, were understood.

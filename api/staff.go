@@ -36,6 +36,7 @@ type staffInput struct {
 		Roles      []casework.Role     `json:"roles" doc:"角色 roles"`
 		Districts  []casework.District `json:"districts" doc:"区县代码，* 为全市 district codes; * is the whole city"`
 		Active     bool                `json:"active" doc:"启用 active"`
+		Email      string              `json:"email,omitempty" maxLength:"254" doc:"接收消息的邮箱；不填为没有 where messages reach them; none: nowhere"`
 		Password   string              `json:"password,omitempty" doc:"新密码；不填则不变 a new password; none leaves the old one"`
 	}
 }
@@ -50,7 +51,7 @@ func CheckPassword(password string) error {
 
 func (in *staffInput) staff() casework.Staff {
 	b := in.Body
-	return casework.Staff{ID: in.ID, Name: b.Name, Department: b.Department, Roles: b.Roles, Districts: b.Districts, Active: b.Active}
+	return casework.Staff{ID: in.ID, Name: b.Name, Department: b.Department, Roles: b.Roles, Districts: b.Districts, Active: b.Active, Email: b.Email}
 }
 
 func (a *API) putStaff(ctx context.Context, in *staffInput) (*reply[casework.Staff], error) {
@@ -69,7 +70,7 @@ func (a *API) putStaff(ctx context.Context, in *staffInput) (*reply[casework.Sta
 			casework.Say("不能更改自己的角色或停用自己，请由同事操作", "nobody changes their own roles or switches themselves off; ask a colleague"))
 	}
 	if err := a.audit(ctx, "staff_changed", in.ID, map[string]any{
-		"roles": b.Roles, "districts": b.Districts, "department": b.Department, "active": b.Active, "password": b.Password != "",
+		"roles": b.Roles, "districts": b.Districts, "department": b.Department, "active": b.Active, "email": b.Email != "", "password": b.Password != "",
 	}); err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func viewTask(l casework.TaskLine) taskView {
 	return taskView{
 		Task: l.Task, Title: l.Title(), HolderName: l.Holder(), District: l.District, DistrictName: l.District.Name(),
 		Applicant: l.Applicant, Address: l.Address, DueAt: l.DueAt, Stopped: l.Stopped,
-		RemainingMinutes: int64(l.Remaining / time.Minute), Provisional: l.Provisional, Overdue: l.Overdue,
+		RemainingMinutes: minutes(l.Remaining), Provisional: l.Provisional, Overdue: l.Overdue,
 	}
 }
 
@@ -97,7 +97,7 @@ func viewTaskOf(k *casework.Case, t *casework.Task, now time.Time) taskView {
 	r := maskRequest(k.Request)
 	line := casework.TaskLine{Task: *t, District: r.Site.District, Applicant: r.Applicant.Name, Address: r.Site.Address}
 	d, ok := k.Deadline(t.ID)
-	if !ok {
+	if !ok || d.Budget == (calendar.Budget{}) { // its policy has no limit for it
 		d, ok = k.Deadline(casework.LaneDeadline)
 	}
 	if ok {

@@ -228,7 +228,12 @@ func goodRequest() casework.Request {
 // open puts a case into the world with its first tasks open.
 func (w *world) open(t testing.TB, number string) *casework.Case {
 	t.Helper()
-	k := casework.NewCase(number, goodRequest(), testTerms, casework.Actor{ID: "hall"}, noon.Add(-time.Hour))
+	return w.openBy(t, number, testTerms)
+}
+
+func (w *world) openBy(t testing.TB, number string, rules casework.Terms) *casework.Case {
+	t.Helper()
+	k := casework.NewCase(number, goodRequest(), rules, casework.Actor{ID: "hall"}, noon.Add(-time.Hour))
 	k.Enter(casework.PreService, noon.Add(-time.Hour))
 	k.Need(casework.ContactCustomer, "", 1, noon.Add(-time.Hour), noon.Add(-time.Hour)) // T1
 	k.Need(casework.AssessNetwork, "", 1, noon.Add(-time.Hour), noon.Add(-time.Hour))   // T2
@@ -259,6 +264,7 @@ type memory struct {
 	staff    map[string]casework.Staff
 	hashes   map[string]string
 	keptRows []casework.KeptRow
+	told     []casework.MessageLine
 	audited  []casework.AuditEntry
 	done     map[string]contract.Done // by key
 	blobs    map[string][]byte
@@ -281,7 +287,9 @@ func (m *memory) commit(k *casework.Case) {
 	c := k.TakeChanges()
 	m.events = append(m.events, c.Events...)
 	m.touched = append(m.touched, c.Touchpoints...)
-	m.fired = append(m.fired, c.Escalations...)
+	for _, e := range c.Escalations {
+		m.fired = append(slices.DeleteFunc(m.fired, func(o casework.Escalation) bool { return o.ID == e.ID }), e)
+	}
 	for _, t := range c.Tasks {
 		r := k.Request
 		m.lines[t.ID] = casework.TaskLine{Task: t, District: r.Site.District, Applicant: r.Applicant.Name, Address: r.Site.Address}
@@ -367,7 +375,11 @@ func (m *memory) Cases(_ context.Context, f casework.CaseFilter) ([]casework.Cas
 	m.filter = f
 	var lines []casework.CaseLine
 	for _, k := range m.cases {
-		lines = append(lines, casework.CaseLine{Number: k.Number, District: k.Request.Site.District, ReceivedAt: k.ReceivedAt.UTC()})
+		due := k.NextDue()
+		lines = append(lines, casework.CaseLine{
+			Number: k.Number, District: k.Request.Site.District, ReceivedAt: k.ReceivedAt.UTC(),
+			DueAt: due.At, Remaining: due.Remaining, Stopped: due.Stopped, Provisional: due.Provisional,
+		})
 	}
 	return lines, "", nil
 }
@@ -478,6 +490,29 @@ func (m *memory) PublishPolicy(_ context.Context, p casework.PublishedPolicy) (b
 	return true, nil
 }
 
+func (m *memory) Messages(_ context.Context, f casework.MessageFilter) ([]casework.MessageLine, string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.filter = f
+	return slices.Clone(m.told), "", nil
+}
+
+func (m *memory) MessageOf(_ context.Context, delivery int64) (casework.MessageLine, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.told {
+		for _, d := range l.Deliveries {
+			if d.ID == delivery {
+				return l, nil
+			}
+		}
+	}
+	return casework.MessageLine{}, missing("delivery")
+}
+
+func (m *memory) RetryDelivery(_ context.Context, id int64, now time.Time) (casework.Delivery, error) {
+	return casework.Delivery{ID: id, State: casework.DeliveryPending, NextAt: now.UTC()}, nil
+}
 
 func (m *memory) KeepRows(_ context.Context, rows []casework.KeptRow) error {
 	m.mu.Lock()

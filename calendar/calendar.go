@@ -104,6 +104,12 @@ func (c *Calendar) Add(t time.Time, d time.Duration) time.Time {
 	return join(c.nth(days), c.hours.latest(rest))
 }
 
+// Opening is the first moment from t on that lies within business hours: t itself where it does. The
+// close of a span lies outside it.
+func (c *Calendar) Opening(t time.Time) time.Time {
+	return c.Add(t, time.Nanosecond).Add(-time.Nanosecond)
+}
+
 // carry brings rest to at least 0 and below perDay.
 func carry(days int, rest, perDay time.Duration) (int, time.Duration) {
 	over := floorDiv(int64(rest), int64(perDay))

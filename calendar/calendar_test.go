@@ -258,3 +258,36 @@ func TestHoursValidate(t *testing.T) {
 		require.Error(t, err, name)
 	}
 }
+
+func TestOpening(t *testing.T) {
+	t.Parallel()
+	c := office(t)
+	for from, opening := range map[string]string{
+		"2026-11-24 08:30": "2026-11-24 08:30", // Tuesday
+		"2026-11-24 08:29": "2026-11-24 08:30",
+		"2026-11-24 11:59": "2026-11-24 11:59",
+		"2026-11-24 12:00": "2026-11-24 13:30", // the close of a span lies outside
+		"2026-11-24 17:30": "2026-11-25 08:30",
+		"2026-11-27 18:00": "2026-11-30 08:30", // a weekend
+		"2026-02-14 20:00": "2026-02-24 08:30", // Spring Festival
+		"2026-02-14 09:00": "2026-02-14 09:00", // a Saturday made a working day
+		"2026-09-19 09:00": "2026-09-20 08:30", // the next day is a Sunday made a working day
+	} {
+		require.Equal(t, at(t, opening), c.Opening(at(t, from)), from)
+	}
+	always := newCalendar(t, calendar.Seed(), calendar.AlwaysOpen)
+	require.Equal(t, at(t, "2026-02-17 00:00"), always.Opening(at(t, "2026-02-17 00:00")))
+}
+
+// The opening is open, nothing before it is, and no working time lies between.
+func TestOpeningIsTheFirstOpenMoment(t *testing.T) {
+	t.Parallel()
+	c := office(t)
+	rapid.Check(t, func(t *rapid.T) {
+		from := calendar.Date{Year: 2026, Month: 1, Day: 1}.At(0).Add(time.Duration(rapid.Int64Range(0, int64(364*24*time.Hour)).Draw(t, "from")))
+		opening := c.Opening(from)
+		if opening.Before(from) || !c.Opening(opening).Equal(opening) || c.Between(from, opening) != 0 || c.Between(opening, opening.Add(time.Nanosecond)) != 1 {
+			t.Fatalf("the opening after %s is not %s", from, opening)
+		}
+	})
+}

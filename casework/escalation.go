@@ -23,6 +23,21 @@ func AnswerKinds() []AnswerKind {
 	return []AnswerKind{AnswerReassign, AnswerExtend, AnswerDispatch, AnswerNote}
 }
 
+// Name is the answer's Chinese name.
+func (a AnswerKind) Name() string {
+	switch a {
+	case AnswerReassign:
+		return "改派"
+	case AnswerExtend:
+		return "延期"
+	case AnswerDispatch:
+		return "调度"
+	case AnswerNote:
+		return "说明"
+	}
+	return string(a)
+}
+
 // Closing is why an escalation was closed.
 type Closing string
 
@@ -34,10 +49,78 @@ const (
 	ClosedByRung   Closing = "superseded" // the next rung of the same deadline took over
 )
 
+// Name is the reason's Chinese name.
+func (c Closing) Name() string {
+	switch c {
+	case ClosedByPerson:
+		return "人工关闭"
+	case ClosedByWork:
+		return "工作已完成"
+	case ClosedByDrop:
+		return "工作不再需要"
+	case ClosedByRung:
+		return "上一级已接手"
+	}
+	return string(c)
+}
+
 // Climb is an escalation's step to the next role, because nobody answered.
 type Climb struct {
 	To Role      `json:"to"`
 	At time.Time `json:"at"`
+}
+
+// EscalationState is how far an escalation has come.
+type EscalationState string
+
+// The states of an escalation.
+const (
+	EscalationWaiting      EscalationState = "waiting"      // 待签收: nobody owns it where it has climbed to
+	EscalationAcknowledged EscalationState = "acknowledged" // 已签收: owned, and not answered
+	EscalationReplied      EscalationState = "answered"     // 已答复
+	EscalationOver         EscalationState = "closed"       // 已关闭
+)
+
+// EscalationStates lists the states in the order of an escalation's life.
+func EscalationStates() []EscalationState {
+	return []EscalationState{EscalationWaiting, EscalationAcknowledged, EscalationReplied, EscalationOver}
+}
+
+// Name is the state's Chinese name.
+func (s EscalationState) Name() string {
+	switch s {
+	case EscalationWaiting:
+		return "待签收"
+	case EscalationAcknowledged:
+		return "已签收"
+	case EscalationReplied:
+		return "已答复"
+	case EscalationOver:
+		return "已关闭"
+	}
+	return string(s)
+}
+
+// State tells how far the escalation has come.
+func (e *Escalation) State() EscalationState {
+	switch {
+	case !e.Open():
+		return EscalationOver
+	case !e.AnsweredAt.IsZero():
+		return EscalationReplied
+	case e.owned():
+		return EscalationAcknowledged
+	}
+	return EscalationWaiting
+}
+
+// owned tells whether somebody of the role that must act now has said that
+// they do: who owned it before it climbed has let go of it.
+func (e *Escalation) owned() bool {
+	if e.AcknowledgedAt.IsZero() || len(e.Climbs) == 0 {
+		return !e.AcknowledgedAt.IsZero()
+	}
+	return e.AcknowledgedAt.After(e.Climbs[len(e.Climbs)-1].At)
 }
 
 // Open tells whether the escalation is not closed yet.
@@ -63,8 +146,28 @@ const (
 	MessageReview   MessageKind = "review"    // a pause lasts beyond the policy's bound
 )
 
-// Message is what a person is told through the channels: once each. It holds
-// no personal data, for it leaves the house.
+// Name is the occasion's Chinese name.
+func (k MessageKind) Name() string {
+	switch k {
+	case MessageRung:
+		return "提醒与升级"
+	case MessageClimb:
+		return "未答复升级"
+	case MessagePauseEnd:
+		return "暂停到期"
+	case MessageReview:
+		return "暂停复核"
+	}
+	return string(k)
+}
+
+// MessageKinds lists the occasions of messages.
+func MessageKinds() []MessageKind {
+	return []MessageKind{MessageRung, MessageClimb, MessagePauseEnd, MessageReview}
+}
+
+// Message is what a person is told, once through each outlet that carries it.
+// It holds no personal data of customers, for it leaves the house.
 type Message struct {
 	ID         string      `json:"id"` // the same occasion has the same ID
 	Case       string      `json:"case"`
@@ -265,7 +368,7 @@ func (a AcknowledgeEscalation) Apply(k *Case, now time.Time) error {
 	if err := c.Err(); err != nil {
 		return err
 	}
-	if !e.AcknowledgedAt.IsZero() {
+	if e.owned() {
 		return Refuse(Conflict, "already_acknowledged", Sayf("已由 %[1]s 于 %[2]s 签收", "acknowledged already by %[1]s at %[2]s",
 			e.AcknowledgedBy, Clock(e.AcknowledgedAt)))
 	}
@@ -321,7 +424,7 @@ func (a AnswerEscalation) Apply(k *Case, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if e.AcknowledgedAt.IsZero() {
+	if !e.owned() {
 		e.AcknowledgedAt, e.AcknowledgedBy = now, a.Actor.ID
 	}
 	e.Answer, e.AnsweredAt, e.AnsweredBy, e.AnswerNote = a.Answer, now, a.Actor.ID, a.Note

@@ -126,6 +126,7 @@ type Staff struct {
 	Roles      []Role     `json:"roles"`
 	Districts  []District `json:"districts"`
 	Active     bool       `json:"active"`
+	Email      string     `json:"email,omitempty"` // where messages reach them; empty: nowhere
 }
 
 // Actor is the staff member as an actor.
@@ -152,7 +153,18 @@ func (s Staff) Validate() error {
 			c.Nested("districts", d.Check())
 		}
 	}
+	c.Require(s.Email == "" || MailAddress(s.Email), "email", Say("邮箱应写作 name@example.cn", "an email address is written name@example.cn"))
 	return c.Err()
 }
+
+// MailAddress tells whether a text is a plain mail address, without a name
+// beside it.
+func MailAddress(s string) bool { return len(s) <= maxMailAddress && mailAddress.MatchString(s) }
+
+const maxMailAddress = 254 // RFC 5321, with the brackets
+
+// mailAddress is narrower than RFC 5321 on purpose: what it accepts can stand
+// in a header and in a command as it is.
+var mailAddress = regexp.MustCompile(`^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$`)
 
 var staffID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{1,63}$`)

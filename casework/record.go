@@ -94,7 +94,7 @@ type CaseLine struct {
 	Overdue    bool       `json:"overdue"` // derived when read
 	Version    int64      `json:"version"`
 
-	Remaining   time.Duration `json:"remaining,omitempty"` // working time left while all its clocks stand
+	Remaining   time.Duration `json:"-"` // working time left while all its clocks stand
 	Stopped     bool          `json:"stopped,omitempty"`
 	Provisional bool          `json:"provisional,omitempty"` // due in a year without a notice yet
 }
@@ -136,6 +136,8 @@ type EscalationFilter struct {
 	Districts  []District
 	Level      int  // at least
 	Open       bool // not closed yet
+	State      EscalationState
+	Mine       Actor // those that this person owns or whose role must act; zero: everybody's
 	Page
 }
 

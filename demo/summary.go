@@ -32,7 +32,7 @@ func (p *Play) Await(ctx context.Context, most time.Duration) error {
 	return nil
 }
 
-// Summary prints what happened: cases, tasks, escalations and kept rows.
+// Summary prints what happened: cases, tasks, escalations, messages and kept rows.
 func (p *Play) Summary(ctx context.Context, out io.Writer) error {
 	office := p.as(casework.TaskforceOffice)
 	cases, err := All[casework.CaseLine](ctx, office, "/v1/cases")
@@ -69,6 +69,16 @@ func (p *Play) Summary(ctx context.Context, out io.Writer) error {
 	for _, e := range escalations {
 		rungs[string(e.Rung)]++
 	}
+	messages, err := All[casework.MessageLine](ctx, office, "/v1/messages")
+	if err != nil {
+		return err
+	}
+	fates := map[casework.DeliveryState]int{}
+	for _, m := range messages {
+		for _, d := range m.Deliveries {
+			fates[d.State]++
+		}
+	}
 	kept, err := All[casework.KeptRow](ctx, office, "/v1/request-lists/"+ListName+"/kept")
 	if err != nil {
 		return err
@@ -92,6 +102,8 @@ func (p *Play) Summary(ctx context.Context, out io.Writer) error {
 	for _, r := range []casework.RungName{casework.RungReminder, casework.RungBreach, casework.RungLead, casework.RungManagement} {
 		fmt.Fprintf(w, "  %s\t%d\t%s\n", r.Name(), rungs[string(r)], r)
 	}
+	fmt.Fprintf(w, "消息 messages\t%d\t已发送 sent %d · 无需发送 moot %d · 待发送 pending %d · 已放弃 dead %d\n", len(messages),
+		fates[casework.DeliverySent], fates[casework.DeliveryMoot], fates[casework.DeliveryPending], fates[casework.DeliveryDead])
 	fmt.Fprintf(w, "留待人工处理 rows kept for mending\t%d\t\n", len(kept))
 	if err := w.Flush(); err != nil {
 		return err

@@ -20,6 +20,7 @@ var words = template.FuncMap{
 	"yes":     yes,
 	"day":     day,
 	"budget":  budget,
+	"left":    left,
 	"yuan":    yuan,
 	"term":    term,
 	"details": details,
@@ -121,6 +122,14 @@ func spell(d time.Duration) string {
 	return b.String()
 }
 
+// left writes the working time that is left while a clock stands.
+func left(d time.Duration) string {
+	if d < time.Second {
+		return "工作时间 0分钟"
+	}
+	return "工作时间 " + spell(d)
+}
+
 func yuan(fen int64) string { return fmt.Sprintf("%.2f 元", float64(fen)/100) }
 
 // term gives the Chinese name of a value, or the value itself where it has
@@ -169,6 +178,8 @@ var terms = map[string]string{
 
 	string(casework.LaneLimit(casework.Lane101)): "服务时限（101）",
 	string(casework.LaneLimit(casework.Lane201)): "服务时限（201）",
+	string(casework.PauseBoundLimit):             "督办：暂停复核期限",
+	string(casework.AnswerLimit):                 "督办：升级答复时限",
 
 	"phone": "电话", "online": "线上", "visit": "上门",
 	"monthly": "每月", "bimonthly": "每两月",

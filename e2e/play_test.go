@@ -52,6 +52,7 @@ func TestPlayOnTheRealList(t *testing.T) {
 		require.True(t, stages[s], "no case was left open in %s", s)
 	}
 	checkEscalations(t)
+	checkMessages(t)
 	checkVisibility(t)
 
 	// The same list once more: nothing is accepted twice.
@@ -109,6 +110,36 @@ func checkEscalations(t *testing.T) {
 		require.True(t, fired[casework.RungLead].Before(fired[casework.RungManagement]), deadline)
 	}
 	require.GreaterOrEqual(t, top, 3)
+}
+
+// checkMessages sees that every rung was told once, through the one outlet that
+// there is, or was over before; the top rung's was told in any case.
+func checkMessages(t *testing.T) {
+	t.Helper()
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		escalations, err := demo.All[casework.Escalation](context.Background(), as(casework.TaskforceLead), "/v1/escalations")
+		require.NoError(c, err)
+		messages, err := demo.All[casework.MessageLine](context.Background(), as(casework.TaskforceLead), "/v1/messages")
+		require.NoError(c, err)
+		told := map[string]casework.Delivery{}
+		for _, m := range messages {
+			require.Len(c, m.Deliveries, 1, m.ID)
+			d := m.Deliveries[0]
+			told[m.ID] = d
+			require.Equal(c, "log", d.Outlet)
+			if d.State == casework.DeliverySent {
+				require.Equal(c, m.Text.ZH, d.Sent.Text)
+				require.Equal(c, 1, d.Attempts, m.ID)
+				continue
+			}
+			require.Equal(c, casework.DeliveryMoot, d.State, m.ID)
+			require.False(c, m.Top, m.ID)
+		}
+		require.Len(c, told, len(messages))
+		for _, e := range escalations {
+			require.Contains(c, told, e.ID)
+		}
+	}, time.Minute, 500*time.Millisecond)
 }
 
 // checkVisibility sees that the Temporal UI's list finds by search attributes

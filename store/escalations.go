@@ -97,6 +97,17 @@ var newestEscalations = order[escalationRow, escalationPlace]{
 	},
 }
 
+// escalationStates are the conditions behind [casework.Escalation.State].
+var escalationStates = map[casework.EscalationState]string{
+	casework.EscalationWaiting:      "closed_at IS NULL AND answered_at IS NULL AND NOT " + escalationOwned,
+	casework.EscalationAcknowledged: "closed_at IS NULL AND answered_at IS NULL AND " + escalationOwned,
+	casework.EscalationReplied:      "closed_at IS NULL AND answered_at IS NOT NULL",
+	casework.EscalationOver:         "closed_at IS NOT NULL",
+}
+
+// escalationOwned is true where it was acknowledged after it climbed last.
+const escalationOwned = "coalesce(acknowledged_at > coalesce((climbs->-1->>'at')::timestamptz, '-infinity'), false)"
+
 // Escalations lists rungs that fired, the newest first.
 func (s *Store) Escalations(ctx context.Context, f casework.EscalationFilter) ([]casework.Escalation, string, error) {
 	q := gorm.G[escalationRow](s.db).Scopes()
@@ -109,6 +120,12 @@ func (s *Store) Escalations(ctx context.Context, f casework.EscalationFilter) ([
 	}
 	if f.Open {
 		q = q.Where("closed_at IS NULL")
+	}
+	if condition, ok := escalationStates[f.State]; ok {
+		q = q.Where(condition)
+	}
+	if f.Mine.ID != "" {
+		q = q.Where("(acknowledged_by = ? OR coalesce(nullif(to_role, ''), department) IN ?)", f.Mine.ID, append([]casework.Role{""}, f.Mine.Roles...))
 	}
 	rows, next, err := part(ctx, q, newestEscalations, f.Page)
 	if err != nil {

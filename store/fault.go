@@ -81,6 +81,10 @@ func escalationNotFound() *casework.Fault {
 	return casework.Refuse(casework.NotFound, "escalation_not_found", casework.Say("没有这条升级记录", "there is no such escalation"))
 }
 
+func deliveryNotFound() *casework.Fault {
+	return casework.Refuse(casework.NotFound, "delivery_not_found", casework.Say("没有这条发送记录", "there is no such delivery"))
+}
+
 func staffNotFound() *casework.Fault {
 	return casework.Refuse(casework.NotFound, "staff_not_found", casework.Say("没有这个工号", "there is no such member of staff"))
 }

@@ -173,6 +173,20 @@ func contactAndAssessment(number string, r casework.Request, received time.Time)
 	return y
 }
 
+// answered is such a beginning under a policy whose rungs must be answered
+// within some working time.
+func answered(number string, received time.Time, within time.Duration) *story {
+	rules := terms()
+	for i := range rules.Ladder {
+		if rules.Ladder[i].Level > 0 {
+			rules.Ladder[i].Answer = calendar.Budget{Unit: calendar.WorkingTime, Time: within}
+		}
+	}
+	y := &story{Case: casework.NewCase(number, request(), rules, casework.AsCustomer(), received)}
+	y.Need(casework.ContactCustomer, "", 1, received, received)
+	return y
+}
+
 // busyWeek takes a case through actions that together write to every table.
 func busyWeek(t testing.TB, s *store.Store) *story {
 	t.Helper()
@@ -212,6 +226,7 @@ type records struct {
 	Touchpoints []casework.Touchpoint
 	Deadlines   []casework.Deadline
 	Escalations []casework.Escalation
+	Messages    []casework.MessageLine
 }
 
 func read(t tester, s *store.Store, number string) (r records) {
@@ -231,6 +246,8 @@ func read(t tester, s *store.Store, number string) (r records) {
 	r.Deadlines, err = s.Deadlines(ctx, number)
 	require.NoError(t, err)
 	r.Escalations, _, err = s.Escalations(ctx, casework.EscalationFilter{Case: number})
+	require.NoError(t, err)
+	r.Messages, _, err = s.Messages(ctx, casework.MessageFilter{Case: number})
 	require.NoError(t, err)
 	return r
 }

@@ -188,15 +188,22 @@ func TestEscalationFilters(t *testing.T) {
 		filter casework.EscalationFilter
 		want   []string // newest first
 	}{
-		"all":         {casework.EscalationFilter{}, all},
-		"case":        {casework.EscalationFilter{Case: b.Number}, all[3:]},
-		"to":          {casework.EscalationFilter{To: casework.TaskforceLead}, all[:1]},
-		"department":  {casework.EscalationFilter{Department: "network"}, nil},
-		"districts":   {casework.EscalationFilter{Districts: []casework.District{"340202", "340207"}}, all},
-		"elsewhere":   {casework.EscalationFilter{Districts: []casework.District{"340207"}}, nil},
-		"level":       {casework.EscalationFilter{Level: 1}, []string{all[0], all[2]}},
-		"open":        {casework.EscalationFilter{Open: true}, []string{all[0], all[1], all[3]}},
-		"all at once": {casework.EscalationFilter{Case: e.Number, To: casework.TaskforceLead, Department: "taskforce", Districts: []casework.District{"340202"}, Level: 2, Open: true}, all[:1]},
+		"all":          {casework.EscalationFilter{}, all},
+		"case":         {casework.EscalationFilter{Case: b.Number}, all[3:]},
+		"to":           {casework.EscalationFilter{To: casework.TaskforceLead}, all[:1]},
+		"department":   {casework.EscalationFilter{Department: "network"}, nil},
+		"districts":    {casework.EscalationFilter{Districts: []casework.District{"340202", "340207"}}, all},
+		"elsewhere":    {casework.EscalationFilter{Districts: []casework.District{"340207"}}, nil},
+		"level":        {casework.EscalationFilter{Level: 1}, []string{all[0], all[2]}},
+		"open":         {casework.EscalationFilter{Open: true}, []string{all[0], all[1], all[3]}},
+		"waiting":      {casework.EscalationFilter{State: casework.EscalationWaiting}, []string{all[0], all[1], all[3]}},
+		"acknowledged": {casework.EscalationFilter{State: casework.EscalationAcknowledged}, nil},
+		"answered":     {casework.EscalationFilter{State: casework.EscalationReplied}, nil},
+		"closed":       {casework.EscalationFilter{State: casework.EscalationOver}, all[2:3]},
+		"mine":         {casework.EscalationFilter{Mine: office}, all[2:3]},
+		"my role's":    {casework.EscalationFilter{Mine: clerk}, []string{all[1], all[3]}},
+		"no role's":    {casework.EscalationFilter{Mine: casework.Actor{ID: "x"}}, nil},
+		"all at once":  {casework.EscalationFilter{Case: e.Number, To: casework.TaskforceLead, Department: "taskforce", Districts: []casework.District{"340202"}, Level: 2, Open: true}, all[:1]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -210,6 +217,55 @@ func TestEscalationFilters(t *testing.T) {
 			require.Equal(t, test.want, got)
 		})
 	}
+}
+
+// The database judges how far an escalation has come as [casework.Escalation]
+// does, whatever it went through.
+func TestStatesOfEscalationsAreThoseOfCasework(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	y := answered("W20260302-00001", at(2, 9, 0), time.Hour)
+	y.save(t, s)
+	id := y.Number + "-T1/breach"
+	by := func(a casework.Actor) casework.By { return casework.By{Actor: a} }
+	lead := casework.Actor{ID: "tl-01", Roles: []casework.Role{casework.TaskforceLead}, Districts: []casework.District{casework.AllDistricts}}
+	seen := map[casework.EscalationState]int{}
+	check := func() {
+		t.Helper()
+		y.save(t, s)
+		all, _, err := s.Escalations(t.Context(), casework.EscalationFilter{})
+		require.NoError(t, err)
+		for _, state := range casework.EscalationStates() {
+			var want []string
+			for _, e := range all {
+				if e.State() == state {
+					want = append(want, e.ID)
+					seen[state]++
+				}
+			}
+			found, _, err := s.Escalations(t.Context(), casework.EscalationFilter{State: state})
+			require.NoError(t, err)
+			var got []string
+			for _, e := range found {
+				got = append(got, e.ID)
+			}
+			require.Equal(t, want, got, state)
+		}
+	}
+	y.Fire(at(3, 17, 30)) // reminder and breach
+	check()
+	y.act(t, casework.AcknowledgeEscalation{By: by(office), Escalation: id}, at(4, 8, 40))
+	check()
+	y.Fire(at(4, 9, 30)) // it climbs
+	check()
+	require.Equal(t, casework.TaskforceLead, y.Escalations[len(y.Escalations)-1].To)
+	y.act(t, casework.AcknowledgeEscalation{By: by(lead), Escalation: id}, at(4, 9, 40))
+	check()
+	y.act(t, casework.AnswerEscalation{By: by(lead), Escalation: id, Answer: casework.AnswerNote, Note: "x"}, at(4, 9, 50))
+	check()
+	y.act(t, casework.CloseEscalation{By: by(lead), Escalation: id}, at(4, 10, 0))
+	check()
+	require.Len(t, seen, 4)
 }
 
 // walk reads a list page by page to its end and lets something happen between

@@ -214,7 +214,7 @@ func (r caseRows) write(ctx context.Context, tx *gorm.DB) error {
 		err = insert(tx, since(r.since, r.documents), keep)
 	}
 	if err == nil {
-		err = insert(tx, since(r.since, r.messages), keep)
+		err = insert(tx, since(r.since, r.messages), toldAgain)
 	}
 	if err == nil {
 		err = insert(tx, since(r.since, r.holdings), replace)
@@ -299,10 +299,13 @@ func (r caseRows) abandon(tx *gorm.DB) error {
 	if err == nil {
 		err = tx.Exec("DELETE FROM events WHERE case_number = ? AND n >= ?", number, r.since).Error
 	}
-	for _, table := range []schema.Tabler{taskRow{}, deadlineRow{}, escalationRow{}, touchpointRow{}, documentRow{}, messageRow{}, holdingRow{}} {
+	for _, table := range []schema.Tabler{taskRow{}, deadlineRow{}, escalationRow{}, touchpointRow{}, documentRow{}, holdingRow{}} {
 		if err == nil {
 			err = tx.Exec("DELETE FROM ? WHERE case_number = ? AND since >= ?", clause.Table{Name: table.TableName()}, number, r.since).Error
 		}
+	}
+	if err == nil {
+		err = r.abandonMessages(tx)
 	}
 	return err
 }

@@ -19,12 +19,18 @@ type staffRow struct {
 	Districts    []casework.District `gorm:"serializer:json"`
 	Active       bool
 	PasswordHash string
+	Email        []byte
 }
 
 func (staffRow) TableName() string { return "staff" }
 
-func (r staffRow) staff() casework.Staff {
-	return casework.Staff{ID: r.ID, Name: r.Name, Department: r.Department, Roles: r.Roles, Districts: r.Districts, Active: r.Active}
+func emailContext(staffID string) string { return "staff/" + staffID }
+
+func (s *Store) staff(r staffRow) (casework.Staff, error) {
+	email, err := s.openBytes(r.Email, emailContext(r.ID))
+	return casework.Staff{
+		ID: r.ID, Name: r.Name, Department: r.Department, Roles: r.Roles, Districts: r.Districts, Active: r.Active, Email: string(email),
+	}, err
 }
 
 func (s *Store) staffRow(ctx context.Context, id string) (staffRow, error) {
@@ -35,7 +41,10 @@ func (s *Store) staffRow(ctx context.Context, id string) (staffRow, error) {
 // Staff gives a member of staff, active or not.
 func (s *Store) Staff(ctx context.Context, id string) (casework.Staff, error) {
 	row, err := s.staffRow(ctx, id)
-	return row.staff(), err
+	if err != nil {
+		return casework.Staff{}, err
+	}
+	return s.staff(row)
 }
 
 // PasswordHash gives what a password is checked against; empty for who can't
@@ -64,7 +73,9 @@ func (s *Store) StaffList(ctx context.Context, p casework.Page) ([]casework.Staf
 	}
 	list := make([]casework.Staff, len(rows))
 	for i, r := range rows {
-		list[i] = r.staff()
+		if list[i], err = s.staff(r); err != nil {
+			return nil, "", err
+		}
 	}
 	return list, next, nil
 }
@@ -72,7 +83,7 @@ func (s *Store) StaffList(ctx context.Context, p casework.Page) ([]casework.Staf
 // PutStaff adds a member of staff or replaces what is known of them. An empty
 // password hash keeps the one there is.
 func (s *Store) PutStaff(ctx context.Context, m casework.Staff, passwordHash string) error {
-	columns := []string{"name", "department", "roles", "districts", "active"}
+	columns := []string{"name", "department", "roles", "districts", "active", "email"}
 	if passwordHash != "" {
 		columns = append(columns, "password_hash")
 	}
@@ -81,6 +92,7 @@ func (s *Store) PutStaff(ctx context.Context, m casework.Staff, passwordHash str
 		// Nobody's roles are unknown: none is an empty list.
 		Roles: append([]casework.Role{}, m.Roles...), Districts: append([]casework.District{}, m.Districts...),
 		Active: m.Active, PasswordHash: passwordHash,
+		Email: s.sealBytes([]byte(m.Email), emailContext(m.ID)),
 	}
 	err := s.db.WithContext(ctx).Clauses(clause.OnConflict{
 		Columns: []clause.Column{{Name: "id"}}, DoUpdates: clause.AssignmentColumns(columns),

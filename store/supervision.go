@@ -69,3 +69,10 @@ func messageRowOf(m casework.Message) messageRow {
 		Department: m.Department, District: m.District, TextZH: m.Text.ZH, TextEN: m.Text.EN, DueAt: orNull(m.DueAt), At: m.At,
 	}
 }
+
+func (r messageRow) message() casework.Message {
+	return casework.Message{
+		ID: r.ID, Case: r.CaseNumber, Kind: r.Kind, Escalation: r.Escalation, Level: r.Level, Top: r.Top, To: r.ToRole, Person: r.Person,
+		Department: r.Department, District: r.District, Text: casework.Text{ZH: r.TextZH, EN: r.TextEN}, DueAt: moment(r.DueAt), At: moment(&r.At),
+	}
+}

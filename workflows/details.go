@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
 )
@@ -94,7 +95,7 @@ func (f *casefile) details() string {
 		for i := range k.Tasks {
 			t := &k.Tasks[i]
 			due, next := "按服务时限", "—"
-			if d, ok := k.Deadline(t.ID); ok {
+			if d, ok := k.Deadline(t.ID); ok && d.Budget != (calendar.Budget{}) {
 				due, next = dueText(d), nextRung(d)
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.Title(), t.Holder(), due, next)
@@ -129,14 +130,7 @@ func (f *casefile) details() string {
 
 // escalationText says who must answer an escalation, and by when.
 func escalationText(e *casework.Escalation) string {
-	state := "待签收"
-	switch {
-	case !e.AnsweredAt.IsZero():
-		state = "已答复"
-	case !e.AcknowledgedAt.IsZero():
-		state = "已签收"
-	}
-	text := fmt.Sprintf("升级：%s → %s · %s", e.Rung.Name(), e.To.Name(), state)
+	text := fmt.Sprintf("升级：%s → %s · %s", e.Rung.Name(), e.To.Name(), e.State().Name())
 	if e.AnsweredAt.IsZero() && !e.AnswerDueAt.IsZero() {
 		text += "，未答复将于 " + casework.Clock(e.AnswerDueAt) + " 升级"
 	}
@@ -172,7 +166,8 @@ func clockText(k *casework.Case) string {
 func dueText(d *casework.Deadline) string {
 	switch {
 	case d.Due.Stopped:
-		return "已停表，余 " + d.Due.Remaining.Round(time.Minute).String()
+		left := d.Due.Remaining.Round(time.Minute)
+		return fmt.Sprintf("已停表，余工作时间 %d 小时 %d 分", left/time.Hour, left%time.Hour/time.Minute)
 	case d.Due.Provisional:
 		return casework.Clock(d.Due.At) + "（暂定）"
 	}
@@ -203,6 +198,8 @@ func (f *casefile) clockSummary() string {
 		title := "服务时限"
 		if t, found := k.Find(d.ID); found {
 			title = t.Title()
+		} else if !d.OnWork() {
+			title = "督办"
 		}
 		return r.Rung.Name.Name() + "：" + title
 	}

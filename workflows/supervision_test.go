@@ -74,6 +74,31 @@ func TestUnansweredEscalationClimbs(t *testing.T) {
 	})
 }
 
+// Who owned an escalation lets go of it when it climbs: where it has climbed
+// to, somebody owns it anew.
+func TestClimbedEscalationIsOwnedAnew(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		id := p.task(casework.ContactCustomer).ID + "/breach"
+		now := func() string { e := p.escalations[id]; return string(e.State()) + " " + e.AcknowledgedBy }
+		p.until("2026-11-25 09:00")
+		require.Equal(t, "waiting ", now())
+		p.must(casework.AcknowledgeEscalation{By: as(casework.TaskforceOffice), Escalation: id})
+		p.refused("already_acknowledged", casework.AcknowledgeEscalation{By: as(casework.TaskforceOffice), Escalation: id})
+		require.Equal(t, "acknowledged taskforce_office-01", now())
+		p.until("2026-11-25 10:31")
+		require.Equal(t, "waiting taskforce_office-01", now())
+		p.must(casework.AcknowledgeEscalation{By: as(casework.TaskforceLead), Escalation: id})
+		require.Equal(t, "acknowledged taskforce_lead-01", now())
+		p.must(casework.AnswerEscalation{By: as(casework.TaskforceLead), Escalation: id, Answer: casework.AnswerNote, Note: "已约定明日上门"})
+		require.Equal(t, "answered taskforce_lead-01", now())
+		p.must(casework.CloseEscalation{By: as(casework.TaskforceLead), Escalation: id})
+		require.Equal(t, "closed taskforce_lead-01", now())
+		p.leave()
+	})
+}
+
 // What is answered climbs no further; the deadline's own ladder goes on.
 func TestAnsweredEscalationStays(t *testing.T) {
 	t.Parallel()

@@ -151,6 +151,7 @@ func staffCommand() *cobra.Command {
 		},
 	}
 	put.Flags().StringVar(&m.Name, "name", "", "name as colleagues see it")
+	put.Flags().StringVar(&m.Email, "email", "", "where messages reach them; none: by mail not at all")
 	put.Flags().StringVar(&department, "department", "", "department code")
 	put.Flags().StringSliceVar(&roles, "role", nil, "role code; may be repeated")
 	put.Flags().StringSliceVar(&districts, "district", []string{string(casework.AllDistricts)}, "district code; may be repeated; * is the whole city")

@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/curbstop/curbstop/notify"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
 )
@@ -30,6 +32,7 @@ type Config struct {
 	OIDCAudience   string   `env:"CURBSTOP_OIDC_AUDIENCE"`
 	SealKeys       string   `env:"CURBSTOP_SEAL_KEYS"`
 	PolicyFile     string   `env:"CURBSTOP_POLICY"`
+	OutletsFile    string   `env:"CURBSTOP_OUTLETS"`
 	TemporalUIURL  string   `env:"CURBSTOP_TEMPORAL_UI_URL"`
 	PublicURL      string   `env:"CURBSTOP_PUBLIC_URL"`
 	Hotline        string   `env:"CURBSTOP_HOTLINE"`
@@ -81,6 +84,23 @@ func (c Config) policy() (policy.Policy, error) {
 		return policy.Policy{}, fmt.Errorf("%s: %s", c.PolicyFile, policy.Describe(err))
 	}
 	return p, nil
+}
+
+// Outlets reads the file of outlets through which messages go out; without one,
+// all of them go into the log.
+func (c Config) Outlets(logger *slog.Logger) (*notify.Outlets, error) {
+	if c.OutletsFile == "" {
+		return notify.Default(logger), nil
+	}
+	text, err := os.ReadFile(c.OutletsFile)
+	if err != nil {
+		return nil, fmt.Errorf("the file of outlets (CURBSTOP_OUTLETS): %w", err)
+	}
+	outlets, err := notify.Parse(text, os.Getenv, logger)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s", c.OutletsFile, policy.Describe(err))
+	}
+	return outlets, nil
 }
 
 func (c Config) ring() (*seal.Ring, error) {

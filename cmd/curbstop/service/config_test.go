@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -56,4 +57,17 @@ func TestOpenSaysWhichSettingIsMissingOrWrong(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+func TestOutletsOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	none, err := service.Config{}.Outlets(slog.Default())
+	require.NoError(t, err)
+	require.Equal(t, []string{"log"}, none.Names())
+	file := filepath.Join(t.TempDir(), "outlets.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("outlets:\n  - {name: desk, kind: webhook, url_env: CURBSTOP_TEST_NOT_SET}\n"), 0o600))
+	_, err = service.Config{OutletsFile: file}.Outlets(slog.Default())
+	require.ErrorContains(t, err, "CURBSTOP_TEST_NOT_SET")
+	_, err = service.Config{OutletsFile: file + ".missing"}.Outlets(slog.Default())
+	require.ErrorContains(t, err, "CURBSTOP_OUTLETS")
 }

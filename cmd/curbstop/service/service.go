@@ -17,8 +17,10 @@ import (
 	"github.com/curbstop/curbstop/activities"
 	"github.com/curbstop/curbstop/api"
 	"github.com/curbstop/curbstop/archive"
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/drafts"
+	"github.com/curbstop/curbstop/notify"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
 	"github.com/curbstop/curbstop/store"
@@ -112,8 +114,13 @@ func (c Config) temporal(logger *slog.Logger) (client.Options, error) {
 	return options, nil
 }
 
-// StartWorker begins to work on cases.
+// StartWorker begins to work on cases, and to send the messages that they have
+// for people.
 func (s *Service) StartWorker() error {
+	outlets, err := s.Config.Outlets(s.log)
+	if err != nil {
+		return err
+	}
 	w := worker.New(s.Temporal, worker.Activities{
 		Records:   &activities.Records{Recorder: s.Store},
 		Deadlines: &activities.Deadlines{Calendars: s.Store},
@@ -123,8 +130,35 @@ func (s *Service) StartWorker() error {
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
 	}
-	s.stops = append(s.stops, func(context.Context) error { w.Stop(); return nil })
+	s.stops = append(s.stops, func(context.Context) error { w.Stop(); return nil }, s.deliver(outlets))
 	return nil
+}
+
+// deliver sends messages, and gives the function that stops it once what is
+// under way has ended.
+func (s *Service) deliver(outlets *notify.Outlets) func(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	d := notify.NewDeliverer(notify.Options{
+		Outlets: outlets, Outbox: s.Store, Calendars: s.Store, Directory: s.Store, Logger: s.log,
+		Hours: func(ctx context.Context) (calendar.Hours, error) {
+			p, err := s.Policies.Current(ctx)
+			return p.Hours, err
+		},
+	})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.Run(ctx)
+	}()
+	return func(closing context.Context) error {
+		cancel()
+		select {
+		case <-ended:
+			return nil
+		case <-closing.Done():
+			return fmt.Errorf("messages were still being sent: %w", closing.Err())
+		}
+	}
 }
 
 // StartAPI begins to answer requests, and to start the cases that a process
