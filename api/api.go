@@ -174,6 +174,8 @@ func (a *API) register() {
 	a.registerEscalations()
 	a.registerCustomers()
 	a.registerStaff()
+	a.registerAbsences()
+	a.registerHandOvers()
 	a.registerCodec()
 }
 

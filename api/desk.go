@@ -24,6 +24,10 @@ type DeskStore interface {
 	Receipt(ctx context.Context, number string) (casework.Receipt, error)
 	Unstarted(ctx context.Context, before time.Time, limit int) ([]casework.Receipt, error)
 	MarkStarted(ctx context.Context, number string) error
+	UnstartedAbsences(ctx context.Context, before time.Time, limit int) ([]casework.Absence, error)
+	MarkAbsenceStarted(ctx context.Context, id string) error
+	UnstartedHandOvers(ctx context.Context, before time.Time, limit int) ([]casework.StaffHandOver, error)
+	MarkHandOverStarted(ctx context.Context, id string) error
 }
 
 // TemporalDesk hands actions to the cases' workflows on a Temporal cluster.

@@ -20,6 +20,7 @@ type Activities struct {
 	Records   *activities.Records
 	Deadlines *activities.Deadlines
 	Documents *activities.Documents
+	HandOvers *activities.HandOvers
 }
 
 // Options tune a worker.
@@ -64,8 +65,12 @@ type Registry interface {
 func Register(r Registry, a Activities) {
 	r.RegisterWorkflowWithOptions(workflows.ConnectionWorkflow, workflow.RegisterOptions{Name: contract.ConnectionWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.NetworkUpgradeWorkflow, workflow.RegisterOptions{Name: contract.NetworkUpgradeWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.AbsenceWorkflow, workflow.RegisterOptions{Name: contract.AbsenceWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.HandOverWorkflow, workflow.RegisterOptions{Name: contract.HandOverWorkflow})
 	r.RegisterActivityWithOptions(a.Records.SaveRecords, activity.RegisterOptions{Name: "SaveRecords"})
 	r.RegisterActivityWithOptions(a.Deadlines.WorkOut, activity.RegisterOptions{Name: "WorkOut"})
 	r.RegisterActivityWithOptions(a.Deadlines.WorkOutDeadlines, activity.RegisterOptions{Name: "WorkOutDeadlines"})
 	r.RegisterActivityWithOptions(a.Documents.DraftDocuments, activity.RegisterOptions{Name: "DraftDocuments"})
+	r.RegisterActivityWithOptions(a.HandOvers.HandOverAbsent, activity.RegisterOptions{Name: "HandOverAbsent"})
+	r.RegisterActivityWithOptions(a.HandOvers.HandOverStaff, activity.RegisterOptions{Name: "HandOverStaff"})
 }

@@ -27,9 +27,9 @@ func (r *registry) RegisterActivityWithOptions(_ any, o activity.RegisterOptions
 func TestNamesAreThoseOfTheHistories(t *testing.T) {
 	t.Parallel()
 	r := &registry{}
-	worker.Register(r, worker.Activities{Records: &activities.Records{}, Deadlines: &activities.Deadlines{}, Documents: &activities.Documents{}})
+	worker.Register(r, worker.Activities{Records: &activities.Records{}, Deadlines: &activities.Deadlines{}, Documents: &activities.Documents{}, HandOvers: &activities.HandOvers{}})
 	require.Equal(t, &registry{
-		workflows:  []string{"ConnectionWorkflow", "NetworkUpgradeWorkflow"},
-		activities: []string{"SaveRecords", "WorkOut", "WorkOutDeadlines", "DraftDocuments"},
+		workflows:  []string{"ConnectionWorkflow", "NetworkUpgradeWorkflow", "AbsenceWorkflow", "HandOverWorkflow"},
+		activities: []string{"SaveRecords", "WorkOut", "WorkOutDeadlines", "DraftDocuments", "HandOverAbsent", "HandOverStaff"},
 	}, r)
 }

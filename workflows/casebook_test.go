@@ -181,6 +181,7 @@ func effects(r *records, archive archiveFunc) worker.Activities {
 	return worker.Activities{
 		Records: &activities.Records{Recorder: r}, Deadlines: &activities.Deadlines{Calendars: r},
 		Documents: &activities.Documents{Cases: r, Archive: archive, Write: draft},
+		HandOvers: &activities.HandOvers{},
 	}
 }
 

@@ -35,7 +35,7 @@ type Service struct {
 	Store    *store.Store
 	Archive  *archive.Archive
 	Temporal client.Client
-	Desk     *api.TemporalDesk // set by StartAPI
+	Desk     *api.TemporalDesk
 	Address  string            // where the API listens, host:port; set by StartAPI
 
 	log   *slog.Logger
@@ -80,6 +80,7 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err e
 		return nil, fmt.Errorf("connect to Temporal: %w", err)
 	}
 	s.stops = append(s.stops, func(context.Context) error { s.Temporal.Close(); return nil })
+	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: func() casework.Terms { return s.Policy.Terms() }, Now: time.Now}
 	return s, nil
 }
 
@@ -108,6 +109,7 @@ func (s *Service) StartWorker() error {
 		Records:   &activities.Records{Recorder: s.Store},
 		Deadlines: &activities.Deadlines{Calendars: s.Store},
 		Documents: &activities.Documents{Cases: s.Store, Archive: s.Archive, Write: drafts.Write},
+		HandOvers: &activities.HandOvers{Book: s.Store, Cases: s.Desk, Now: time.Now},
 	}, worker.Options{BuildID: s.Config.BuildID, Versioned: s.Config.BuildID != ""})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
@@ -123,7 +125,6 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: func() casework.Terms { return s.Policy.Terms() }, Now: time.Now}
 	a, err := api.New(api.Options{
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
@@ -153,8 +154,8 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	return nil
 }
 
-// catchUp looks once a minute for accepted requests whose workflow was never
-// started, and gives the function that stops looking.
+// catchUp looks once a minute for accepted requests, absences and hand-overs
+// whose workflow was never started, and gives the function that stops looking.
 func (s *Service) catchUp() func(context.Context) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -170,6 +171,11 @@ func (s *Service) catchUp() func(context.Context) error {
 				s.log.Warn("Accepted requests wait to be started.", "error", err)
 			case n > 0:
 				s.log.Info("Cases were started that an earlier process had accepted.", "cases", n)
+			}
+			if n, err := s.Desk.CatchUpHandOvers(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("Absences and hand-overs wait to be started.", "error", err)
+			} else if n > 0 {
+				s.log.Info("Absences and hand-overs were started that an earlier process had written down.", "count", n)
 			}
 			select {
 			case <-ctx.Done():
