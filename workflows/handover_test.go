@@ -23,11 +23,11 @@ import (
 type desk struct {
 	*testing.T
 	env      *testsuite.TestWorkflowEnvironment
+	now      func() time.Time
 	absence  casework.Absence
 	handOver casework.StaffHandOver
 	cases    map[string]*casework.Case
 	staff    map[string]casework.Staff
-	handed   map[string]casework.Handed
 	looks    []string // when the cases were asked for
 	failing  int      // how many looks fail
 }
@@ -43,11 +43,12 @@ func newDesk(t *testing.T, deputy casework.Staff) *desk {
 	suite := &testsuite.WorkflowTestSuite{}
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	d := &desk{
-		T: t, env: suite.NewTestWorkflowEnvironment(), cases: map[string]*casework.Case{}, handed: map[string]casework.Handed{},
+		T: t, env: suite.NewTestWorkflowEnvironment(), cases: map[string]*casework.Case{},
 		absence:  casework.Absence{ID: "a", Person: wang.ID, Deputy: deputy.ID, From: monday.Add(time.Hour), To: monday.Add(4 * time.Hour)},
 		handOver: casework.StaffHandOver{ID: "h", Person: wang.ID, To: deputy.ID, Leaving: true},
 		staff:    map[string]casework.Staff{wang.ID: wang, li.ID: li, chu.ID: chu},
 	}
+	d.now = d.env.Now
 	d.env.SetStartTime(monday)
 	d.env.SetTestTimeout(20 * time.Second)
 	effects := effects(newRecords(), kept)
@@ -80,7 +81,7 @@ func (d *desk) holders() map[string]string {
 }
 
 func (d *desk) Do(_ context.Context, number string, a casework.Action, _ string) (contract.Done, error) {
-	next, err := d.cases[number].Try(a, d.env.Now())
+	next, err := d.cases[number].Try(a, d.now())
 	if err == nil {
 		next.TakeChanges()
 		d.cases[number] = next
@@ -107,7 +108,7 @@ func (d *desk) AbsencesOf(context.Context, []string, time.Time, time.Time) ([]ca
 
 func (d *desk) Held(_ context.Context, person, after string, _ int) ([]casework.HeldCase, error) {
 	if after == "" {
-		d.looks = append(d.looks, casework.Clock(d.env.Now())[11:])
+		d.looks = append(d.looks, casework.Clock(d.now())[11:])
 	}
 	if d.failing > 0 {
 		d.failing--

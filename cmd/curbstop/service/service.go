@@ -36,7 +36,7 @@ type Service struct {
 	Archive  *archive.Archive
 	Temporal client.Client
 	Desk     *api.TemporalDesk
-	Address  string            // where the API listens, host:port; set by StartAPI
+	Address  string // where the API listens, host:port; set by StartAPI
 
 	log   *slog.Logger
 	stops []func(context.Context) error // in the order of starting
