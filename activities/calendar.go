@@ -33,7 +33,7 @@ type Signaller interface {
 type Calendar struct {
 	Records   CalendarRecords
 	Signaller Signaller
-	Terms     func() casework.Terms // of the policy in force, for duties that begin now
+	Terms     func(context.Context) (casework.Terms, error) // of the policy in force, for duties that begin now
 }
 
 // telling is how far an attempt came; the next one goes on from there.
@@ -115,5 +115,9 @@ func (c *Calendar) LookForNotice(ctx context.Context, year int) (YearNotice, err
 	if err != nil {
 		return YearNotice{}, fmt.Errorf("read the calendar: %w", err)
 	}
-	return YearNotice{Imported: notices.HasYear(year), Version: notices.Version(), Terms: c.Terms()}, nil
+	terms, err := c.Terms(ctx)
+	if err != nil {
+		return YearNotice{}, fmt.Errorf("read the policy: %w", err)
+	}
+	return YearNotice{Imported: notices.HasYear(year), Version: notices.Version(), Terms: terms}, nil
 }

@@ -78,7 +78,7 @@ func newMoving() *moving {
 func TestTellCases(t *testing.T) {
 	t.Parallel()
 	m := newMoving()
-	c := &activities.Calendar{Records: m, Signaller: m, Terms: func() casework.Terms { return casework.Terms{PolicyVersion: "p"} }}
+	c := &activities.Calendar{Records: m, Signaller: m, Terms: func(context.Context) (casework.Terms, error) { return casework.Terms{PolicyVersion: "p"}, nil }}
 	env := (&testsuite.WorkflowTestSuite{}).NewTestActivityEnvironment()
 	env.RegisterActivity(c)
 	tell := func() (int, error) {
@@ -116,7 +116,7 @@ func TestTellCases(t *testing.T) {
 func TestLookForNotice(t *testing.T) {
 	t.Parallel()
 	o := newOutside()
-	c := &activities.Calendar{Records: records{o}, Terms: func() casework.Terms { return casework.Terms{PolicyVersion: "p"} }}
+	c := &activities.Calendar{Records: records{o}, Terms: func(context.Context) (casework.Terms, error) { return casework.Terms{PolicyVersion: "p"}, nil }}
 	for year, want := range map[int]bool{2022: false, 2023: true, 2026: true, 2027: false} {
 		got, err := c.LookForNotice(t.Context(), year)
 		require.NoError(t, err)

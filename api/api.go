@@ -180,6 +180,8 @@ func (a *API) register() {
 	a.registerCustomers()
 	a.registerStaff()
 	a.registerCalendar()
+	a.registerAbsences()
+	a.registerHandOvers()
 	a.registerCodec()
 }
 

@@ -112,7 +112,7 @@ func TestDryRunTellsWhatWouldMoveAndChangesNothing(t *testing.T) {
 	require.True(t, got.Moves[0].From.Provisional)
 	require.Contains(t, rec.Body.String(), `"after":{"date":"2026-12-26","kind":"workday"`)
 	require.Len(t, w.versions, 1)
-	require.Empty(t, w.told)
+	require.Empty(t, w.almanac.told)
 }
 
 func TestImportIsDoneOnceAndTold(t *testing.T) {
@@ -130,7 +130,7 @@ func TestImportIsDoneOnceAndTold(t *testing.T) {
 	again := read[calendarVersionView](t, w.ask(t, q), http.StatusAccepted)
 	require.Equal(t, got, again)
 	require.Len(t, w.versions, 2)
-	require.Equal(t, []string{got.Version, got.Version}, w.told, "telling twice does no harm; telling never would")
+	require.Equal(t, []string{got.Version, got.Version}, w.almanac.told, "telling twice does no harm; telling never would")
 
 	// The same under another key changes nothing, and says so.
 	refused(t, w.ask(t, asked{as: "taskforce_office", path: imports, body: notice2027(), headers: csvFile()}), http.StatusConflict, "calendar_unchanged")
@@ -183,7 +183,7 @@ func TestBadCalendarChangesNothing(t *testing.T) {
 		}
 	}
 	require.Len(t, w.versions, 1)
-	require.Empty(t, w.told)
+	require.Empty(t, w.almanac.told)
 	w.act(t, asked{as: "taskforce_office", path: imports + "?accept_warnings=true", body: head + "2027-01-01,holiday,a,b\n", headers: csvFile()})
 	require.Len(t, w.versions, 2)
 }

@@ -27,6 +27,10 @@ type DeskStore interface {
 	// Unsettled lists the calendar versions of which not every case is known to
 	// have been told.
 	Unsettled(ctx context.Context) ([]string, error)
+	UnstartedAbsences(ctx context.Context, before time.Time, limit int) ([]casework.Absence, error)
+	MarkAbsenceStarted(ctx context.Context, id string) error
+	UnstartedHandOvers(ctx context.Context, before time.Time, limit int) ([]casework.StaffHandOver, error)
+	MarkHandOverStarted(ctx context.Context, id string) error
 }
 
 // TemporalDesk hands actions to the cases' workflows on a Temporal cluster.

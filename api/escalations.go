@@ -205,7 +205,7 @@ func (a *API) answerEscalation(ctx context.Context, in *escalationAnswer) (*done
 	b := in.Body
 	act := casework.AnswerEscalation{By: by(ctx), Escalation: e.ID, Answer: b.Answer, Note: b.Note}
 	if b.To != "" {
-		to, err := a.colleague(ctx, b.To)
+		to, err := a.holder(ctx, b.To, e.Deadline)
 		if err != nil {
 			return nil, err
 		}

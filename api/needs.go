@@ -61,6 +61,18 @@ type Store interface {
 	PasswordHash(ctx context.Context, id string) (string, error)
 
 	CalendarStore
+	// AddAbsence writes an absence down, once for its ID; false: it was there.
+	AddAbsence(ctx context.Context, a casework.Absence) (casework.Absence, bool, error)
+	Absence(ctx context.Context, id string) (casework.Absence, error)
+	Absences(ctx context.Context, f casework.AbsenceFilter) ([]casework.Absence, string, error)
+	// AbsencesOf lists the absences of persons that touch a stretch of time.
+	AbsencesOf(ctx context.Context, persons []string, from, to time.Time) ([]casework.Absence, error)
+	EndAbsence(ctx context.Context, id, by string, at time.Time) (casework.Absence, error)
+	// BeginHandOver writes a hand-over down, once for its ID, and switches off
+	// who leaves; false: it was there.
+	BeginHandOver(ctx context.Context, h casework.StaffHandOver) (casework.StaffHandOver, bool, error)
+	StaffHandOver(ctx context.Context, id string) (casework.StaffHandOver, error)
+	OpenTasksOf(ctx context.Context, person string) (int, error)
 
 	Audit(ctx context.Context, e casework.AuditEntry) error
 	Ping(ctx context.Context) error
@@ -85,4 +97,11 @@ type Desk interface {
 	Start(ctx context.Context, r casework.Receipt, wait bool) error
 
 	CalendarDesk
+	// StartAbsence starts the workflow of an absence, which does nothing if it
+	// was started before; LookAgain tells it that its record has changed.
+	StartAbsence(ctx context.Context, a casework.Absence) error
+	LookAgain(ctx context.Context, a casework.Absence) error
+	// StartHandOver starts the workflow of a hand-over and waits for its end as
+	// long as a person does; Unavailable: it goes on, or will be started.
+	StartHandOver(ctx context.Context, h casework.StaffHandOver, wait time.Duration) error
 }

@@ -69,6 +69,7 @@ func nameValues(r huma.Registry) {
 	oneOf[casework.TaskKind, taskKindSchema](r)
 	oneOf[casework.TaskState, taskStateSchema](r)
 	oneOf[casework.DocumentKind, documentKindSchema](r)
+	oneOf[casework.AbsenceState, absenceStateSchema](r)
 }
 
 func oneOf[T ~string, S huma.SchemaProvider](r huma.Registry) {
@@ -88,6 +89,7 @@ type (
 	taskKindSchema     struct{}
 	taskStateSchema    struct{}
 	documentKindSchema struct{}
+	absenceStateSchema struct{}
 )
 
 func (dateSchema) Schema(huma.Registry) *huma.Schema {
@@ -129,6 +131,9 @@ func (taskStateSchema) Schema(huma.Registry) *huma.Schema {
 }
 func (documentKindSchema) Schema(huma.Registry) *huma.Schema {
 	return enumerated("材料类别 kind of document", casework.DocumentKinds()...)
+}
+func (absenceStateSchema) Schema(huma.Registry) *huma.Schema {
+	return enumerated("缺勤状态 state of an absence", casework.AbsenceStates()...)
 }
 
 func enumerated[T ~string](description string, values ...T) *huma.Schema {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/curbstop/curbstop/casework"
 )
@@ -18,14 +19,37 @@ func (a *API) registerStaff() {
 		id: "list-staff", method: http.MethodGet, path: "/v1/staff", tag: "staff",
 		access:  forRoles(append([]casework.Role{casework.Auditor}, dispatchers...)...),
 		summary: casework.Say("人员名单", "members of staff"),
-	}, func(ctx context.Context, in *Paging) (*reply[page[casework.Staff]], error) {
-		staff, next, err := a.store.StaffList(ctx, in.page())
-		return answer(page[casework.Staff]{staff, next}, err)
-	})
+	}, a.listStaff)
 	handle(a, route{
 		id: "put-staff", method: http.MethodPut, path: "/v1/staff/{id}", tag: "staff", access: forRoles(casework.TaskforceOffice),
 		summary: casework.Say("新增或更改人员；密码不填则不变（操作留痕）", "add or change a member of staff; audited"),
 	}, a.putStaff)
+}
+
+// staffView is a member of staff, and whether they are there.
+type staffView struct {
+	casework.Staff
+	AbsentUntil time.Time `json:"absent_until,omitzero" doc:"缺勤至；在岗则没有 absent until; not there while the person is"`
+	Deputy      string    `json:"deputy,omitempty" doc:"缺勤期间的代理人工号 who stands in meanwhile"`
+}
+
+func (a *API) listStaff(ctx context.Context, in *Paging) (*reply[page[staffView]], error) {
+	staff, next, err := a.store.StaffList(ctx, in.page())
+	if err != nil {
+		return nil, err
+	}
+	ids, views := make([]string, len(staff)), make([]staffView, len(staff))
+	at := make(map[string]int, len(staff))
+	for i, s := range staff {
+		ids[i], views[i].Staff, at[s.ID] = s.ID, s, i
+	}
+	now := a.now()
+	absences, err := a.store.AbsencesOf(ctx, ids, now, now.Add(time.Second))
+	for _, absence := range absences {
+		view := &views[at[absence.Person]]
+		view.AbsentUntil, view.Deputy = absence.Until(), absence.Deputy
+	}
+	return answer(page[staffView]{views, next}, err)
 }
 
 type staffInput struct {
@@ -68,6 +92,13 @@ func (a *API) putStaff(ctx context.Context, in *staffInput) (*reply[casework.Sta
 	if in.ID == actor.ID && (!slices.Equal(b.Roles, actor.Roles) || !b.Active) {
 		return nil, casework.Refuse(casework.Forbidden, "own_roles",
 			casework.Say("不能更改自己的角色或停用自己，请由同事操作", "nobody changes their own roles or switches themselves off; ask a colleague"))
+	}
+	if !b.Active {
+		if n, err := a.store.OpenTasksOf(ctx, in.ID); err != nil {
+			return nil, err
+		} else if n > 0 {
+			return nil, casework.HoldsTasks(in.ID, n)
+		}
 	}
 	if err := a.audit(ctx, "staff_changed", in.ID, map[string]any{
 		"roles": b.Roles, "districts": b.Districts, "department": b.Department, "active": b.Active, "email": b.Email != "", "password": b.Password != "",

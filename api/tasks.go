@@ -246,7 +246,7 @@ func (a *API) releaseTask(ctx context.Context, in *releaseInput) (*doneReply, er
 	return a.doTask(ctx, in.TaskAddress, casework.ReleaseTask{By: by(ctx), Task: in.ID, Reason: in.Body.Reason})
 }
 
-type handOver struct {
+type handing struct {
 	TaskAddress
 	Body struct {
 		To     string `json:"to" required:"true" minLength:"1" maxLength:"64" doc:"承办人工号 staff number"`
@@ -254,24 +254,34 @@ type handOver struct {
 	}
 }
 
-func (a *API) assignTask(ctx context.Context, in *handOver) (*doneReply, error) {
-	to, err := a.colleague(ctx, in.Body.To)
+func (a *API) assignTask(ctx context.Context, in *handing) (*doneReply, error) {
+	to, err := a.holder(ctx, in.Body.To, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	return a.doTask(ctx, in.TaskAddress, casework.AssignTask{By: by(ctx), Task: in.ID, To: to, Reason: in.Body.Reason})
 }
 
-func (a *API) delegateTask(ctx context.Context, in *handOver) (*doneReply, error) {
-	to, err := a.colleague(ctx, in.Body.To)
+func (a *API) delegateTask(ctx context.Context, in *handing) (*doneReply, error) {
+	to, err := a.holder(ctx, in.Body.To, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	return a.doTask(ctx, in.TaskAddress, casework.DelegateTask{By: by(ctx), Task: in.ID, To: to, Reason: in.Body.Reason})
 }
 
+// holder gives the person who is to hold a task, and refuses one who is absent,
+// or will be before it is due.
+func (a *API) holder(ctx context.Context, id, task string) (casework.Actor, error) {
+	to, err := a.colleague(ctx, id)
+	if err != nil {
+		return casework.Actor{}, err
+	}
+	return to, a.there(ctx, id, task)
+}
+
 // colleague gives the person who is to hold a task; whether they suit it is
-// judged by the case.
+// judged by the case; whether they are there, by [API.there].
 func (a *API) colleague(ctx context.Context, id string) (casework.Actor, error) {
 	staff, err := a.store.Staff(ctx, id)
 	if err != nil && casework.AsFault(err).Kind != casework.NotFound {
@@ -294,7 +304,29 @@ type completion struct {
 }
 
 func (a *API) completeTask(ctx context.Context, in *completion) (*doneReply, error) {
+	if err := a.witnessed(ctx, in.Body.Input); err != nil {
+		return nil, err
+	}
 	return a.doTask(ctx, in.TaskAddress, casework.CompleteTask{By: by(ctx), Task: in.ID, Kind: in.Body.Kind, Input: in.Body.Input, Checked: in.Body.Checked})
+}
+
+// witnessed refuses a second pair of eyes that belongs to nobody here: the case
+// judges who may not accept alone, only the staff table knows who there is.
+func (a *API) witnessed(ctx context.Context, input json.RawMessage) error {
+	var in struct {
+		Witness string `json:"witness"`
+	}
+	// What can't be read at all is refused by the case, field by field.
+	if json.Unmarshal(input, &in) != nil || in.Witness == "" {
+		return nil
+	}
+	staff, err := a.store.Staff(ctx, in.Witness)
+	if err != nil && casework.AsFault(err).Kind != casework.NotFound {
+		return err
+	}
+	var c casework.Check
+	c.Require(err == nil && staff.Active, "witness", casework.Say("没有这个在岗工号", "there is no active member of staff with this number"))
+	return c.Err()
 }
 
 type bulkInput struct {
@@ -358,6 +390,9 @@ func (a *API) bulkAssign(ctx context.Context, in *bulkInput) (*bulkReply, error)
 func (a *API) assignOne(ctx context.Context, id string, to casework.Actor, reason string) (contract.Done, error) {
 	number, err := TaskAddress{ID: id}.number()
 	if err != nil {
+		return contract.Done{}, err
+	}
+	if err := a.there(ctx, to.ID, id); err != nil {
 		return contract.Done{}, err
 	}
 	act := casework.AssignTask{By: by(ctx), Task: id, To: to, Reason: reason}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -269,6 +270,7 @@ type memory struct {
 	done     map[string]contract.Done // by key
 	blobs    map[string][]byte
 	filter   any // the last one that a list was asked by
+	leave    leave
 
 	down error // what every call fails with
 }
@@ -548,7 +550,7 @@ func (m *memory) Staff(_ context.Context, id string) (casework.Staff, error) {
 }
 
 func (m *memory) StaffList(context.Context, casework.Page) ([]casework.Staff, string, error) {
-	return nil, "", nil
+	return slices.SortedFunc(maps.Values(m.staff), func(a, b casework.Staff) int { return strings.Compare(a.ID, b.ID) }), "", nil
 }
 
 func (m *memory) PutStaff(_ context.Context, s casework.Staff, hash string) error {

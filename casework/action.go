@@ -269,7 +269,7 @@ func (a ClaimTask) Apply(k *Case, now time.Time) error {
 
 // give hands a task to somebody and records how.
 func (k *Case) give(t *Task, by, to Actor, kind EventKind, reason string, now time.Time) {
-	t.Assignee, t.AssigneeName, t.AssignedAt = to.ID, to.Name, now
+	t.Assignee, t.AssigneeName, t.AssignedAt, t.Taken = to.ID, to.Name, now, by.ID == to.ID
 	k.changes.task(*t)
 	note := Sayf("%[1]s：由 %[2]s 承办", "%[3]s: held by %[2]s", t.Title(), to.ID, t.Kind)
 	k.record(now, by, kind, t.ID, note, reasonData(reason))
@@ -307,7 +307,7 @@ func (a ReleaseTask) Apply(k *Case, now time.Time) error {
 
 // giveBack returns a task to its department.
 func (k *Case) giveBack(t *Task, by Actor, reason string, now time.Time) {
-	t.Assignee, t.AssigneeName, t.AssignedAt = "", "", time.Time{}
+	t.Assignee, t.AssigneeName, t.AssignedAt, t.Taken = "", "", time.Time{}, false
 	k.changes.task(*t)
 	k.record(now, by, TaskReleased, t.ID, Sayf("%[1]s：退回部门", "%[2]s: released", t.Title(), t.Kind), reasonData(reason))
 }

@@ -158,6 +158,14 @@ type HandOver struct {
 	Person string `json:"person"`       // the staff number
 	To     *Actor `json:"to,omitempty"` // the deputy; nil: the department
 	Reason string `json:"reason"`
+	// Since leaves with the person what they took themselves from this moment
+	// on: an absent person who takes a task is there. Zero leaves nothing.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// keeps tells whether a task stays with the person.
+func (a HandOver) keeps(t *Task) bool {
+	return !a.Since.IsZero() && t.Taken && !t.AssignedAt.Before(a.Since)
 }
 
 // Apply implements [Action].
@@ -184,7 +192,7 @@ func (a HandOver) Apply(k *Case, now time.Time) error {
 	moved := false
 	for i := range k.Tasks {
 		t := &k.Tasks[i]
-		if t.Assignee != a.Person {
+		if t.Assignee != a.Person || a.keeps(t) {
 			continue
 		}
 		moved = true

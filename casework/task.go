@@ -246,6 +246,9 @@ type Task struct {
 	Assignee     string    `json:"assignee,omitempty"`      // staff number
 	AssigneeName string    `json:"assignee_name,omitempty"` // as shown to colleagues
 	AssignedAt   time.Time `json:"assigned_at,omitzero"`
+	// Taken tells that the holder took the task, nobody gave it. Only the case
+	// itself knows it; lists don't.
+	Taken bool `json:"taken,omitempty"`
 
 	DoneAt  time.Time       `json:"done_at,omitzero"`
 	DoneBy  string          `json:"done_by,omitempty"`

@@ -95,7 +95,7 @@ func answerTo(t casework.Task, c Choices, now time.Time) Answer {
 			return plain(casework.MeterAcceptanceInput{Note: "表具渗漏，需更换"})
 		}
 		// The engineering side accepts with the hall (measures 2.2.6).
-		return plain(casework.MeterAcceptanceInput{Passed: true, Witness: "en-02"})
+		return plain(casework.MeterAcceptanceInput{Passed: true, Witness: "eng-01"})
 	case casework.OpenAccount:
 		return plain(casework.AccountInput{AccountNumber: fmt.Sprintf("30%08d", n)})
 	case casework.EnrolReading:

@@ -21,6 +21,7 @@ type Activities struct {
 	Deadlines *activities.Deadlines
 	Documents *activities.Documents
 	Calendar  *activities.Calendar
+	HandOvers *activities.HandOvers
 }
 
 // Options tune a worker.
@@ -74,6 +75,8 @@ func Register(r Registry, a Activities) {
 	r.RegisterWorkflowWithOptions(workflows.CalendarImportWorkflow, workflow.RegisterOptions{Name: contract.CalendarImportWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.CalendarWatchWorkflow, workflow.RegisterOptions{Name: contract.CalendarWatchWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.NoticeDutyWorkflow, workflow.RegisterOptions{Name: contract.NoticeDutyWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.AbsenceWorkflow, workflow.RegisterOptions{Name: contract.AbsenceWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.HandOverWorkflow, workflow.RegisterOptions{Name: contract.HandOverWorkflow})
 	r.RegisterActivityWithOptions(a.Records.SaveRecords, activity.RegisterOptions{Name: "SaveRecords"})
 	r.RegisterActivityWithOptions(a.Deadlines.WorkOut, activity.RegisterOptions{Name: "WorkOut"})
 	r.RegisterActivityWithOptions(a.Deadlines.WorkOutDeadlines, activity.RegisterOptions{Name: "WorkOutDeadlines"})
@@ -81,4 +84,6 @@ func Register(r Registry, a Activities) {
 	r.RegisterActivityWithOptions(a.Calendar.TellCases, activity.RegisterOptions{Name: "TellCases"})
 	r.RegisterActivityWithOptions(a.Calendar.SettleImport, activity.RegisterOptions{Name: "SettleImport"})
 	r.RegisterActivityWithOptions(a.Calendar.LookForNotice, activity.RegisterOptions{Name: "LookForNotice"})
+	r.RegisterActivityWithOptions(a.HandOvers.HandOverAbsent, activity.RegisterOptions{Name: "HandOverAbsent"})
+	r.RegisterActivityWithOptions(a.HandOvers.HandOverStaff, activity.RegisterOptions{Name: "HandOverStaff"})
 }

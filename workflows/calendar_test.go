@@ -70,7 +70,7 @@ func (s *signals) SignalWorkflow(_ context.Context, id, _, name string, _ any) e
 func tell(t *testing.T, r *records) []string {
 	t.Helper()
 	sent := &signals{}
-	c := &activities.Calendar{Records: r, Signaller: sent, Terms: policy.Default().Terms}
+	c := &activities.Calendar{Records: r, Signaller: sent, Terms: termsInForce}
 	suite := &testsuite.WorkflowTestSuite{}
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestActivityEnvironment()

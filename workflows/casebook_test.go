@@ -176,12 +176,15 @@ func (f archiveFunc) Put(_ context.Context, key, _ string, _ io.Reader) (int64, 
 // kept is an archive that is up.
 func kept(string) (int64, string, error) { return 1, "00", nil }
 
+func termsInForce(context.Context) (casework.Terms, error) { return policy.Default().Terms(), nil }
+
 // effects are the activities over records in memory.
 func effects(r *records, archive archiveFunc) worker.Activities {
 	return worker.Activities{
 		Records: &activities.Records{Recorder: r}, Deadlines: &activities.Deadlines{Calendars: r},
 		Documents: &activities.Documents{Cases: r, Archive: archive, Write: draft},
-		Calendar:  &activities.Calendar{Records: r, Terms: policy.Default().Terms},
+		Calendar:  &activities.Calendar{Records: r, Terms: termsInForce},
+		HandOvers: &activities.HandOvers{},
 	}
 }
 

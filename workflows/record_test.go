@@ -22,6 +22,7 @@ import (
 	"go.temporal.io/sdk/log"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/curbstop/curbstop/activities"
 	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
@@ -165,7 +166,7 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 }
 
 // recorder readies a namespace and a worker whose records stay in memory.
-func recorder(t *testing.T, address string) (client.Client, *records) {
+func recorder(t *testing.T, address string, change ...func(*worker.Activities)) (client.Client, *records) {
 	t.Helper()
 	// The identity stands in each event: it must not name this machine.
 	options := client.Options{HostPort: address, Namespace: contract.Namespace, Identity: "recorder", Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))}
@@ -189,10 +190,49 @@ func recorder(t *testing.T, address string) (client.Client, *records) {
 	}, time.Minute, time.Second, "%v", err)
 	t.Cleanup(c.Close)
 	r := newRecords()
-	w := worker.New(c, effects(r, kept), worker.Options{BuildID: "recorder"})
+	over := effects(r, kept)
+	for _, f := range change {
+		f(&over)
+	}
+	w := worker.New(c, over, worker.Options{BuildID: "recorder"})
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
 	return c, r
+}
+
+// TestRecordHandOvers plays an absence that ends early, and somebody who leaves.
+func TestRecordHandOvers(t *testing.T) {
+	t.Parallel()
+	stack, err := devstack.Start(t.Context(), devstack.Options{Ephemeral: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stack.Close(context.WithoutCancel(t.Context()))) })
+	d := newDesk(t, li)
+	d.now = time.Now
+	d.absence.From, d.absence.To = time.Now().Add(30*time.Second), time.Now().Add(time.Hour)
+	c, r := recorder(t, stack.TemporalAddress, func(a *worker.Activities) {
+		a.HandOvers = &activities.HandOvers{Book: d, Cases: d, Now: time.Now}
+	})
+	for name, workflow := range map[string]struct {
+		cause, kind string
+		input       any
+	}{
+		"absence":   {d.absence.Cause(), contract.AbsenceWorkflow, contract.AbsenceInput{Absence: d.absence}},
+		"hand-over": {d.handOver.Cause(), contract.HandOverWorkflow, contract.HandOverInput{HandOver: d.handOver}},
+	} {
+		_, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: workflow.cause, TaskQueue: contract.TaskQueue}, workflow.kind, workflow.input)
+		require.NoError(t, err)
+		if name == "absence" {
+			// Once it has begun, and looks again in a quarter of an hour.
+			require.Eventually(t, func() bool { return time.Now().After(d.absence.From.Add(5 * time.Second)) }, time.Minute, time.Second)
+			d.absence.EndedAt = time.Now()
+			require.NoError(t, c.SignalWorkflow(t.Context(), workflow.cause, "", contract.AbsenceChanged, nil))
+		} else {
+			handle, err := c.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: workflow.cause, UpdateName: contract.HandedOver, WaitForStage: client.WorkflowUpdateStageCompleted})
+			require.NoError(t, err)
+			require.NoError(t, handle.Get(t.Context(), nil))
+		}
+		(&live{t, c, r, workflow.cause}).saveID(name, workflow.cause)
+	}
 }
 
 func (r *records) faultsOf() []string {
@@ -296,9 +336,15 @@ func (l *live) ended() {
 // save writes the history of a case's last run.
 func (l *live) save(name, number string) {
 	l.t.Helper()
-	require.NoError(l.t, l.c.GetWorkflow(l.t.Context(), contract.WorkflowID(number), "").Get(l.t.Context(), nil))
+	l.saveID(name, contract.WorkflowID(number))
+}
+
+// saveID writes the history of a workflow's last run.
+func (l *live) saveID(name, id string) {
+	l.t.Helper()
+	require.NoError(l.t, l.c.GetWorkflow(l.t.Context(), id, "").Get(l.t.Context(), nil))
 	h := &historypb.History{}
-	for events := l.c.GetWorkflowHistory(l.t.Context(), contract.WorkflowID(number), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+	for events := l.c.GetWorkflowHistory(l.t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		e, err := events.Next()
 		require.NoError(l.t, err)
 		h.Events = append(h.Events, e)

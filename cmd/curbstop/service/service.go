@@ -125,7 +125,8 @@ func (s *Service) StartWorker() error {
 		Records:   &activities.Records{Recorder: s.Store},
 		Deadlines: &activities.Deadlines{Calendars: s.Store},
 		Documents: &activities.Documents{Cases: s.Store, Archive: s.Archive, Write: drafts.Write},
-		Calendar:  &activities.Calendar{Records: s.Store, Signaller: s.Temporal, Terms: s.Policy.Terms},
+		Calendar:  &activities.Calendar{Records: s.Store, Signaller: s.Temporal, Terms: s.Policies.Terms},
+		HandOvers: &activities.HandOvers{Book: s.Store, Cases: s.Desk, Now: time.Now},
 	}, worker.Options{BuildID: s.Config.BuildID, Versioned: s.Config.BuildID != ""})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
@@ -197,8 +198,8 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	return nil
 }
 
-// catchUp looks once a minute for accepted requests whose workflow was never
-// started, and gives the function that stops looking.
+// catchUp looks once a minute for accepted requests, absences and hand-overs
+// whose workflow was never started, and gives the function that stops looking.
 func (s *Service) catchUp() func(context.Context) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -217,6 +218,11 @@ func (s *Service) catchUp() func(context.Context) error {
 			}
 			if _, err := s.Desk.CatchUpCalendar(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Cases wait to be told of a calendar.", "error", err)
+			}
+			if n, err := s.Desk.CatchUpHandOvers(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("Absences and hand-overs wait to be started.", "error", err)
+			} else if n > 0 {
+				s.log.Info("Absences and hand-overs were started that an earlier process had written down.", "count", n)
 			}
 			select {
 			case <-ctx.Done():
