@@ -128,6 +128,7 @@ type fate struct {
 	leave    casework.TaskKind // left lying here, to run past its deadline
 	withdraw casework.TaskKind // withdrawn by the customer when this task is open
 	pause    casework.TaskKind // paused when this task is open
+	extend   casework.TaskKind // the lead grants time when this task is open
 	charge   bool              // somebody tries to charge for the meter
 	rating   int               // the customer's own verdict, after supply-on
 	choices  func(t task) Choices
@@ -161,6 +162,7 @@ func fateOf(i int) fate {
 		{name: "待回访", leave: casework.Callback},
 		{name: "持续跟进中", leave: casework.FollowUp, choices: func(task) Choices { return Choices{NotYet: true} }},
 		{name: "客户原因暂停", pause: casework.EnterSite},
+		{name: "组长延期", extend: casework.BriefCustomer},
 		{name: "审批中", leave: casework.RecordPermitResult, choices: func(task) Choices { return Choices{Permits: ordinary} }},
 	}
 	f := fate{name: "一次办成"}
@@ -231,6 +233,11 @@ func (p *Play) follow(ctx context.Context, number, code string, f fate) error {
 				return nil
 			}
 			return p.pauseCase(ctx, number)
+		case f.extend:
+			if err := p.extendDeadline(ctx, t); err != nil {
+				return err
+			}
+			f.extend = ""
 		default:
 		}
 		if err := p.complete(ctx, t, c.Tasks, number, code, f); err != nil {
@@ -375,6 +382,40 @@ func (p *Play) pauseCase(ctx context.Context, number string) error {
 	p.left.Add(1)
 	return p.as(casework.Taskforce).Post(ctx, "/v1/cases/"+number+"/pause", "demo-pause-"+number, map[string]any{
 		"reason": casework.CustomerNotReady, "evidence": "客户来函：厂房未封顶", "planned_end": time.Now().Add(24 * time.Hour).Format(time.RFC3339)}, nil)
+}
+
+// extendDeadline has the lead grant time on top of a task's limit, which works
+// once.
+func (p *Play) extendDeadline(ctx context.Context, t task) error {
+	err := p.as(casework.TaskforceLead).Post(ctx, "/v1/cases/"+t.Case+"/deadlines/"+t.ID+"/extend", "demo-extend-"+t.ID,
+		map[string]any{"extra": "10s", "reason": "客户外出，约定次日上门"}, nil)
+	var problem *Problem
+	if errors.As(err, &problem) && (problem.Code == "already_extended" || problem.Code == "extension_too_late") {
+		return nil
+	}
+	return err
+}
+
+// answerBreaches has the taskforce office answer what waits for it: every other
+// one, so that the rest climbs.
+func (p *Play) answerBreaches(ctx context.Context) error {
+	office := p.as(casework.TaskforceOffice)
+	waiting, err := All[casework.Escalation](ctx, office, "/v1/escalations?open=true&to=taskforce_office")
+	if err != nil {
+		return err
+	}
+	for i, e := range waiting {
+		if i%2 == 1 || !e.AnsweredAt.IsZero() {
+			continue
+		}
+		err := office.Post(ctx, fmt.Sprintf("/v1/cases/%s/escalations/%s/%s/answer", e.Case, e.Deadline, e.Rung), "demo-answer-"+e.ID,
+			map[string]any{"answer": casework.AnswerDispatch, "note": "已电话督办，加派一组"}, nil)
+		var problem *Problem
+		if err != nil && !errors.As(err, &problem) { // somebody or something else was faster
+			return err
+		}
+	}
+	return nil
 }
 
 // pause waits as people do, unless the play hurries and need not.

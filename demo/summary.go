@@ -24,6 +24,9 @@ func (p *Play) Await(ctx context.Context, most time.Duration) error {
 		if len(top) >= 3 {
 			return nil
 		}
+		if err := p.answerBreaches(ctx); err != nil {
+			return err
+		}
 		p.Say("等待超时升级：已到经管层 %d 件", len(top))
 		if err := p.pause(ctx, 3*time.Second, true); err != nil {
 			return err
@@ -65,9 +68,15 @@ func (p *Play) Summary(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	rungs := map[string]int{}
+	rungs, answered, climbed := map[string]int{}, 0, 0
 	for _, e := range escalations {
 		rungs[string(e.Rung)]++
+		if !e.AnsweredAt.IsZero() {
+			answered++
+		}
+		if len(e.Climbs) > 0 {
+			climbed++
+		}
 	}
 	messages, err := All[casework.MessageLine](ctx, office, "/v1/messages")
 	if err != nil {
@@ -102,6 +111,7 @@ func (p *Play) Summary(ctx context.Context, out io.Writer) error {
 	for _, r := range []casework.RungName{casework.RungReminder, casework.RungBreach, casework.RungLead, casework.RungManagement} {
 		fmt.Fprintf(w, "  %s\t%d\t%s\n", r.Name(), rungs[string(r)], r)
 	}
+	fmt.Fprintf(w, "  已答复\t%d\tanswered\n  未答复而升级\t%d\tclimbed unanswered\n", answered, climbed)
 	fmt.Fprintf(w, "消息 messages\t%d\t已发送 sent %d · 无需发送 moot %d · 待发送 pending %d · 已放弃 dead %d\n", len(messages),
 		fates[casework.DeliverySent], fates[casework.DeliveryMoot], fates[casework.DeliveryPending], fates[casework.DeliveryDead])
 	fmt.Fprintf(w, "留待人工处理 rows kept for mending\t%d\t\n", len(kept))
