@@ -129,11 +129,6 @@ func term(v any) (string, error) {
 	switch v := v.(type) {
 	case interface{ Name() string }:
 		return fact(v.Name())
-	case casework.LimitName:
-		if name, ok := terms[string(v)]; ok {
-			return name, nil
-		}
-		return casework.TaskKind(v).Name(), nil
 	default:
 		text := fmt.Sprint(v)
 		if name, ok := terms[text]; ok {
@@ -165,9 +160,6 @@ var terms = map[string]string{
 
 	string(casework.ConnectionCase): "接入报装",
 	string(casework.UpgradeCase):    "管网改造",
-
-	string(casework.LaneLimit(casework.Lane101)): "服务时限（101）",
-	string(casework.LaneLimit(casework.Lane201)): "服务时限（201）",
 
 	"phone": "电话", "online": "线上", "visit": "上门",
 	"monthly": "每月", "bimonthly": "每两月",
