@@ -20,7 +20,9 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.temporal.io/sdk/converter"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/reports"
 	"github.com/curbstop/curbstop/seal"
 )
 
@@ -39,7 +41,10 @@ type Options struct {
 	// Codec decodes payloads for the Temporal UI; nil switches /codec/decode off.
 	Codec converter.PayloadCodec
 	// Printout draws a case with its history as a page that prints; required.
-	Printout func(k *casework.Case, events []casework.Event, now time.Time) ([]byte, error)
+	Printout func(k *casework.Case, events []casework.Event, clock reports.Clock, now time.Time) ([]byte, error)
+	// Hours gives the business hours by which reports over many cases count; a
+	// single case counts by those of its own terms. Nil: every hour of every day.
+	Hours func() calendar.Hours
 	// Hotline is the number that customers are told to call; empty: 12345.
 	Hotline string
 
@@ -94,7 +99,8 @@ type API struct {
 	ring    *seal.Ring
 	codec   http.Handler // nil where decoding is off
 
-	printout    func(*casework.Case, []casework.Event, time.Time) ([]byte, error)
+	printout    func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error)
+	hours       func() calendar.Hours
 	utilities   []casework.Utility
 	hotline     string
 	now         func() time.Time
@@ -135,6 +141,10 @@ func New(o Options) (*API, error) {
 		strangers: newLimiter(limits.PublicPerMinute, now),
 		logins:    newLimiter(limits.SessionsPerMinute, now),
 		hashing:   make(chan struct{}, parallelHashes),
+		hours:     o.Hours,
+	}
+	if a.hours == nil {
+		a.hours = func() calendar.Hours { return calendar.AlwaysOpen }
 	}
 	if len(a.utilities) == 0 {
 		a.utilities = []casework.Utility{casework.Water}
@@ -172,6 +182,7 @@ func (a *API) register() {
 	a.registerTaskKinds()
 	a.registerDocuments()
 	a.registerEscalations()
+	a.registerSupervision()
 	a.registerCustomers()
 	a.registerStaff()
 	a.registerCodec()

@@ -32,6 +32,8 @@ type Store interface {
 	Escalations(ctx context.Context, f casework.EscalationFilter) ([]casework.Escalation, string, error)
 	Escalation(ctx context.Context, id string) (casework.Escalation, error)
 
+	Reports
+
 	KeepRows(ctx context.Context, rows []casework.KeptRow) error
 	// MendRows notes that lines of a list, sent again, were understood.
 	MendRows(ctx context.Context, list string, lines []int, at time.Time) error

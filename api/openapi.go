@@ -33,6 +33,7 @@ func documentConfig(version string) huma.Config {
 		{Name: "tasks", Description: "任务 tasks"},
 		{Name: "documents", Description: "材料 documents"},
 		{Name: "escalations", Description: "升级督办 escalations"},
+		{Name: "supervision", Description: "督办报表 reports for supervisors"},
 		{Name: "customers", Description: "客户（免登录）customers, without login"},
 		{Name: "staff", Description: "人员 staff"},
 		{Name: "operations", Description: "运维 for the Temporal UI"},

@@ -17,6 +17,7 @@ import (
 	"github.com/curbstop/curbstop/activities"
 	"github.com/curbstop/curbstop/api"
 	"github.com/curbstop/curbstop/archive"
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/drafts"
@@ -128,6 +129,7 @@ func (s *Service) StartAPI(ctx context.Context) error {
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
 		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout,
+		Hours:     func() calendar.Hours { return s.Policy.Hours },
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
 		TrustedProxies: s.Config.TrustedProxies, Limits: api.Limits{PublicPerMinute: s.Config.PublicPerMinute},
 	})
