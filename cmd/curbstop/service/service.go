@@ -36,8 +36,10 @@ type Service struct {
 	Store    *store.Store
 	Archive  *archive.Archive
 	Temporal client.Client
-	Desk     *api.TemporalDesk // set by StartAPI
-	Address  string            // where the API listens, host:port; set by StartAPI
+	// Namespace is that of Temporal in which the cases are.
+	Namespace string
+	Desk      *api.TemporalDesk // set by StartAPI
+	Address   string            // where the API listens, host:port; set by StartAPI
 
 	log   *slog.Logger
 	stops []func(context.Context) error // in the order of starting
@@ -76,6 +78,7 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err e
 	if err != nil {
 		return nil, err
 	}
+	s.Namespace = options.Namespace
 	options.DataConverter, options.FailureConverter = contract.Converter(s.Ring), contract.Failures(s.Ring)
 	if s.Temporal, err = client.DialContext(ctx, options); err != nil {
 		return nil, fmt.Errorf("connect to Temporal: %w", err)
