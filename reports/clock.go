@@ -149,19 +149,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// Spell writes working time for people: 7.5 小时, 12 分, 40 秒.
-func Spell(d time.Duration) string {
-	switch {
-	case d >= time.Hour:
-		return fmt.Sprintf("%.1f 小时", d.Hours())
-	case d >= time.Minute:
-		return fmt.Sprintf("%d 分", d/time.Minute)
-	}
-	return fmt.Sprintf("%d 秒", d/time.Second)
-}
-
 // Spell writes seconds of working time for people; for templates.
-func (Clock) Spell(seconds int64) string { return Spell(worked(seconds)) }
+func (Clock) Spell(seconds int64) string { return casework.Worked(worked(seconds)) }
 
 // Percent writes a share for people; for templates.
 func (Clock) Percent(share float64) string { return fmt.Sprintf("%.0f%%", share*100) }

@@ -105,14 +105,14 @@ func TestClockOfALateCase(t *testing.T) {
 		got = append(got, share{p.Name, c.Spell(p.Working), c.Spell(p.Stopped)})
 	}
 	require.Equal(t, []share{
-		{"营商专班", "13.8 小时", "0 秒"}, {"管网运行部", "5.0 小时", "0 秒"}, {"客户", "3.0 小时", "3.0 小时"},
-		{"审批部门", "11.0 小时", "11.0 小时"}, {"工程管理部", "11.3 小时", "0 秒"},
+		{"营商专班", "13.8 小时", "0 小时"}, {"管网运行部", "5.0 小时", "0 小时"}, {"客户", "3.0 小时", "3.0 小时"},
+		{"审批部门", "11.0 小时", "11.0 小时"}, {"工程管理部", "11.3 小时", "0 小时"},
 	}, got)
 	require.Equal(t, "44.2 小时", c.Spell(c.Working))
 	// Accepted on Monday at 15:00, the limit ends with Tuesday; it stood from
 	// Tuesday 10:00 to Wednesday 16:00, eleven working hours.
 	require.Equal(t, at(26, 14, 30), c.Lane.DueAt)
-	require.Equal(t, []string{"9.5 小时", "15.3 小时", "0 秒", "5.8 小时"}, []string{
+	require.Equal(t, []string{"9.5 小时", "15.3 小时", "0 小时", "5.8 小时"}, []string{
 		c.Spell(c.Lane.Allowed), c.Spell(c.Lane.Used), c.Spell(c.Lane.Left), c.Spell(c.Lane.Over),
 	})
 	show(t, "late.svg", string(c.Strip()))

@@ -33,7 +33,7 @@ var monthFile string
 
 var monthPage = template.Must(template.New("month").Funcs(template.FuncMap{
 	"clock":   func(t time.Time) string { return orDash(t) },
-	"hours":   func(seconds int64) string { return Spell(worked(seconds)) },
+	"hours":   func(seconds int64) string { return casework.Worked(worked(seconds)) },
 	"percent": func(share float64) string { return fmt.Sprintf("%.1f%%", share*100) },
 	"fill":    func(p casework.Party) template.CSS { return template.CSS(fills[p]) }, //nolint:gosec // a colour from our table
 	"ink":     func(p casework.Party) template.CSS { return template.CSS(ink(p)) },   //nolint:gosec // black or white

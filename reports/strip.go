@@ -101,14 +101,14 @@ func (c Clock) said() string {
 }
 
 func (l *LaneUse) said() string {
-	text := fmt.Sprintf("%s：允许 %s，已用 %s", l.Name, Spell(worked(l.Allowed)), Spell(worked(l.Used)))
+	text := fmt.Sprintf("%s：允许 %s，已用 %s", l.Name, casework.Worked(worked(l.Allowed)), casework.Worked(worked(l.Used)))
 	switch {
 	case l.Over > 0:
-		text += "，超出 " + Spell(worked(l.Over))
+		text += "，超出 " + casework.Worked(worked(l.Over))
 	case l.Standing:
-		text += "，停表，余 " + Spell(worked(l.Left))
+		text += "，停表，余 " + casework.Worked(worked(l.Left))
 	case l.Ended.IsZero():
-		text += "，余 " + Spell(worked(l.Left))
+		text += "，余 " + casework.Worked(worked(l.Left))
 	}
 	return text
 }
@@ -228,7 +228,7 @@ func (d *drawing) ticks() {
 	if len(ticks) == 0 {
 		step := nice(time.Duration(end) * time.Second / 8)
 		for at := step; seconds(at) <= end; at += step {
-			ticks = append(ticks, tick{seconds(at), "+" + Spell(at)})
+			ticks = append(ticks, tick{seconds(at), "+" + casework.Worked(at)})
 		}
 	} else {
 		ticks = append([]tick{{0, calendar.DateOf(d.From).String()[5:] + " " + weekdays[d.From.In(calendar.Shanghai).Weekday()]}}, ticks...)
@@ -264,16 +264,16 @@ func nice(d time.Duration) time.Duration {
 // much, and what is left.
 func (d *drawing) lane() {
 	l := d.Lane
-	d.put(`<text x="%g" y="%g">服务时限 lane limit`, stripMargin, laneTop-8)
 	if l == nil {
-		d.put(`：尚未受理，不计时 begins with the acceptance of the application</text>`)
+		d.put(`<text x="%g" y="%g">服务时限：尚未受理，不计时 the lane's limit begins with the acceptance of the application</text>`, stripMargin, laneTop-8)
 		return
 	}
 	colour := "#333"
 	if l.Over > 0 {
 		colour = "#b3201f"
 	}
-	d.put(` · <tspan font-weight="700" fill="%s">%s</tspan></text>`, colour, l.said())
+	d.put(`<text x="%g" y="%g"><tspan font-weight="700" fill="%s">%s</tspan> <tspan font-size="11" fill="#333">lane limit: allowed, used, left or over</tspan></text>`,
+		stripMargin, laneTop-8, colour, l.said())
 	end := d.To
 	if !l.Ended.IsZero() {
 		end = l.Ended
@@ -327,7 +327,7 @@ func (d *drawing) marks() {
 		if x > stripWidth*0.8 {
 			anchor, shift = "end", -3
 		}
-		d.put(`<path d="M%.2f %gV%g" stroke="#000" stroke-width="1.4"/>`, x, barTop-18, barTop+barHeight+4)
+		d.put(`<path d="M%.2f %gV%g" stroke="#000" stroke-width="1.4"/>`, x, barTop-18, barTop+7)
 		d.put(`<text x="%.2f" y="%g" text-anchor="%s" font-size="11">%s %s</text>`, x+shift, barTop-9, anchor, text, casework.Clock(t))
 	}
 	if d.Lane != nil {
@@ -335,7 +335,7 @@ func (d *drawing) marks() {
 	}
 	if !d.Supplied.IsZero() {
 		x := d.x(d.offset(d.Supplied))
-		d.put(`<path d="M%.2f %gV%g" stroke="#000" stroke-width="1.4"/>`, x, barTop-32, barTop+barHeight+4)
+		d.put(`<path d="M%.2f %gV%g" stroke="#000" stroke-width="1.4"/>`, x, barTop-32, barTop+7)
 		anchor, shift := "start", 3.0
 		if x > stripWidth/2 {
 			anchor, shift = "end", -3

@@ -157,7 +157,7 @@ func clockText(k *casework.Case) string {
 		} else {
 			b.WriteString("、")
 		}
-		fmt.Fprintf(&b, "%s %.1f 小时", s.Party.Name(), s.Working.Hours())
+		b.WriteString(s.Party.Name() + " " + casework.Worked(s.Working))
 	}
 	b.WriteString("\n\n")
 	return b.String()
@@ -166,7 +166,7 @@ func clockText(k *casework.Case) string {
 func dueText(d *casework.Deadline) string {
 	switch {
 	case d.Due.Stopped:
-		return "已停表，余 " + d.Due.Remaining.Round(time.Minute).String()
+		return "已停表，余 " + casework.Worked(d.Due.Remaining)
 	case d.Due.Provisional:
 		return casework.Clock(d.Due.At) + "（暂定）"
 	}
