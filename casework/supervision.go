@@ -124,8 +124,8 @@ type PausedCase struct {
 	Reason     PauseReason   `json:"reason,omitempty"` // empty: recorded before reasons were kept beside the case
 	Since      time.Time     `json:"since,omitzero"`
 	PlannedEnd time.Time     `json:"planned_end,omitzero"`
-	Accepted   bool          `json:"accepted"`            // the lane's clock has begun
-	Remaining  time.Duration `json:"remaining,omitempty"` // working time that the lane's limit has left
+	Accepted   bool          `json:"accepted"` // the lane's clock has begun
+	Remaining  time.Duration `json:"-"`        // working time that the lane's limit has left
 }
 
 // PartyTime is how long a party held the clock of connections in stretches that
