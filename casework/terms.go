@@ -23,11 +23,9 @@ func (l LimitName) Name() string {
 		return "暂停上限"
 	case AnswerLimit:
 		return "答复升级"
+	default:
+		return TaskKind(l).Name()
 	}
-	if name := TaskKind(l).Name(); name != "" {
-		return name
-	}
-	return string(l)
 }
 
 // RungName names a rung of the escalation ladder.

@@ -32,7 +32,7 @@ type Month struct {
 var monthFile string
 
 var monthPage = template.Must(template.New("month").Funcs(template.FuncMap{
-	"clock":   func(t time.Time) string { return orDash(t) },
+	"clock":   orDash,
 	"hours":   func(seconds int64) string { return casework.Worked(worked(seconds)) },
 	"percent": func(share float64) string { return fmt.Sprintf("%.1f%%", share*100) },
 	"fill":    func(p casework.Party) template.CSS { return template.CSS(fills[p]) }, //nolint:gosec // a colour from our table

@@ -196,7 +196,7 @@ func (d *drawing) label(s Stretch, x, w float64) {
 	}
 	outline, colour := "", ink(s.Party)
 	if s.Stopped { // black on the paled stripes
-		outline, colour = fmt.Sprintf(` stroke="#fff" stroke-width="3" paint-order="stroke"`), "#000"
+		outline, colour = ` stroke="#fff" stroke-width="3" paint-order="stroke"`, "#000"
 	}
 	d.put(`<text x="%.2f" y="%g" text-anchor="middle" fill="%s"%s>%s</text>`, x+w/2, barTop+barHeight/2+4.5, colour, outline, text)
 }
