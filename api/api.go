@@ -20,8 +20,10 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.temporal.io/sdk/converter"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/policy"
+	"github.com/curbstop/curbstop/reports"
 	"github.com/curbstop/curbstop/seal"
 )
 
@@ -40,7 +42,10 @@ type Options struct {
 	// Codec decodes payloads for the Temporal UI; nil switches /codec/decode off.
 	Codec converter.PayloadCodec
 	// Printout draws a case with its history as a page that prints; required.
-	Printout func(k *casework.Case, events []casework.Event, now time.Time) ([]byte, error)
+	Printout func(k *casework.Case, events []casework.Event, clock reports.Clock, now time.Time) ([]byte, error)
+	// Hours gives the business hours by which reports over many cases count; a
+	// single case counts by those of its own terms. Nil: every hour of every day.
+	Hours func(context.Context) (calendar.Hours, error)
 	// Hotline is the number that customers are told to call; empty: 12345.
 	Hotline string
 
@@ -95,7 +100,8 @@ type API struct {
 	ring    *seal.Ring
 	codec   http.Handler // nil where decoding is off
 
-	printout    func(*casework.Case, []casework.Event, time.Time) ([]byte, error)
+	printout    func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error)
+	hours       func(context.Context) (calendar.Hours, error)
 	utilities   []casework.Utility
 	hotline     string
 	now         func() time.Time
@@ -138,6 +144,10 @@ func New(o Options) (*API, error) {
 		logins:    newLimiter(limits.SessionsPerMinute, now),
 		hashing:   make(chan struct{}, parallelHashes),
 		policies:  policy.NewShelf(o.Store),
+		hours:     o.Hours,
+	}
+	if a.hours == nil {
+		a.hours = func(context.Context) (calendar.Hours, error) { return calendar.AlwaysOpen, nil }
 	}
 	if len(a.utilities) == 0 {
 		a.utilities = []casework.Utility{casework.Water}
@@ -177,6 +187,7 @@ func (a *API) register() {
 	a.registerEscalations()
 	a.registerPolicies()
 	a.registerMessages()
+	a.registerSupervision()
 	a.registerCustomers()
 	a.registerStaff()
 	a.registerCalendar()

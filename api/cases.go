@@ -3,11 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
@@ -31,12 +28,9 @@ func (a *API) registerCases() {
 	}, a.getContact)
 	handle(a, route{
 		id: "print-case", method: http.MethodGet, path: "/v1/cases/{number}/printout", tag: "cases",
-		access:  forRoles(contactReaders...),
-		summary: casework.Say("打印整案（A4，含联系人，查看留痕）", "the whole case on paper, contact included; audited"),
-		responses: map[string]*huma.Response{"200": {
-			Description: "可打印的网页 a page that prints",
-			Content:     map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}},
-		}},
+		access:    forRoles(contactReaders...),
+		summary:   casework.Say("打印整案（A4，含联系人，查看留痕）", "the whole case on paper, contact included; audited"),
+		responses: pageResponse(),
 	}, a.printCase)
 	handle(a, route{
 		id: "case-timeline", method: http.MethodGet, path: "/v1/cases/{number}/timeline", tag: "cases", access: read,
@@ -348,18 +342,15 @@ func (a *API) printCase(ctx context.Context, in *CaseAddress) (*streamed, error)
 		}
 		page.Cursor = next
 	}
-	html, err := a.printout(k, events, a.now())
+	clock, err := a.clockOf(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	return &streamed{Body: func(hc huma.Context) {
-		hc.SetHeader("Content-Type", "text/html; charset=utf-8")
-		hc.SetHeader("Content-Security-Policy", documentPolicy)
-		hc.SetStatus(http.StatusOK)
-		if _, err := hc.BodyWriter().Write(html); err != nil {
-			a.log.WarnContext(ctx, "a printout broke off", slog.String("case", k.Number), slog.Any("error", err))
-		}
-	}}, nil
+	html, err := a.printout(k, events, clock, a.now())
+	if err != nil {
+		return nil, err
+	}
+	return a.file(ctx, "text/html; charset=utf-8", "", html), nil
 }
 
 type numberedPage struct {

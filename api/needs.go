@@ -48,6 +48,7 @@ type Store interface {
 	MessageOf(ctx context.Context, delivery int64) (casework.MessageLine, error)
 	// RetryDelivery has one that was given up tried again.
 	RetryDelivery(ctx context.Context, id int64, now time.Time) (casework.Delivery, error)
+	Reports
 
 	KeepRows(ctx context.Context, rows []casework.KeptRow) error
 	// MendRows notes that lines of a list, sent again, were understood.

@@ -25,6 +25,7 @@ import (
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/policy"
+	"github.com/curbstop/curbstop/reports"
 	"github.com/curbstop/curbstop/seal"
 )
 
@@ -48,6 +49,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	m := &memory{
 		almanac: newAlmanac(), cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, lines: map[string]casework.TaskLine{},
 		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, blobs: map[string][]byte{},
+		held: map[string][]casework.Holding{},
 	}
 	for _, r := range casework.Roles() {
 		m.hire(string(r), r, casework.AllDistricts)
@@ -210,7 +212,7 @@ func fields(p Problem) []string {
 }
 
 var testTerms = casework.Terms{
-	PolicyVersion: "test", Lane: casework.Lane101,
+	PolicyVersion: "test", Lane: casework.Lane101, Hours: calendar.AlwaysOpen,
 	PauseReasons: []casework.PauseReason{casework.CustomerNotReady},
 	Limits:       map[casework.LimitName]calendar.Budget{"contact_customer": {Unit: calendar.WorkingDays, Days: 1}},
 	Ladder:       []casework.Rung{{Name: casework.RungBreach, To: casework.TaskforceOffice, Level: 1}},
@@ -269,8 +271,9 @@ type memory struct {
 	audited  []casework.AuditEntry
 	done     map[string]contract.Done // by key
 	blobs    map[string][]byte
-	filter   any // the last one that a list was asked by
 	leave    leave
+	held     map[string][]casework.Holding // who held the clock, by case
+	filter   any                           // the last one that a list was asked by
 
 	down error // what every call fails with
 }
@@ -607,6 +610,6 @@ func (m *memory) Delete(_ context.Context, key string) error {
 }
 
 // printed stands in for the drawn page.
-func printed(k *casework.Case, events []casework.Event, _ time.Time) ([]byte, error) {
-	return fmt.Appendf(nil, "<p>%s %d</p>", k.Number, len(events)), nil
+func printed(k *casework.Case, events []casework.Event, clock reports.Clock, _ time.Time) ([]byte, error) {
+	return fmt.Appendf(nil, "<p>%s %d %s</p>", k.Number, len(events), clock.Case), nil
 }

@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -39,6 +40,19 @@ func (p Party) Name() string {
 		return "不可抗力"
 	}
 	return Department(p).Name()
+}
+
+// Worked writes working time for people: 7.5 小时, 12 分, 40 秒.
+func Worked(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "0 小时"
+	case d >= time.Hour:
+		return fmt.Sprintf("%.1f 小时", d.Hours())
+	case d >= time.Minute:
+		return fmt.Sprintf("%d 分", d/time.Minute)
+	}
+	return fmt.Sprintf("%d 秒", d/time.Second)
 }
 
 // Holding is a stretch of a case in which one party held the clock. The

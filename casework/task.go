@@ -283,6 +283,8 @@ func (t *Task) Title() string {
 		name += "·" + PermitKind(t.Qualifier).Name()
 	case Department(t.Qualifier).Valid():
 		name += "·" + Department(t.Qualifier).Name()
+	case t.Kind == ReviewPause:
+		name += "·" + PauseReason(t.Qualifier).Name()
 	default:
 		name += "·" + t.Qualifier
 	}

@@ -2,6 +2,7 @@ package casework
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/curbstop/curbstop/calendar"
 )
@@ -12,6 +13,20 @@ type LimitName string
 
 // LaneLimit is the name of a lane's limit, such as "lane_101".
 func LaneLimit(l Lane) LimitName { return LimitName("lane_" + string(l)) }
+
+// Name is the limit's Chinese name: that of its task, or what it is a limit of.
+func (l LimitName) Name() string {
+	switch l {
+	case LaneLimit(Lane101), LaneLimit(Lane201):
+		return "服务时限（" + strings.TrimPrefix(string(l), "lane_") + "）"
+	case PauseBoundLimit:
+		return "暂停上限"
+	case AnswerLimit:
+		return "答复升级"
+	default:
+		return TaskKind(l).Name()
+	}
+}
 
 // RungName names a rung of the escalation ladder.
 type RungName string

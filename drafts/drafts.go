@@ -16,6 +16,7 @@ import (
 
 	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/reports"
 )
 
 //go:embed papers/*.html
@@ -52,15 +53,15 @@ func Write(kind casework.DocumentKind, k *casework.Case, now time.Time) (title s
 	if !ok {
 		return "", nil, fmt.Errorf("drafts: %q is not a document that the system writes", kind)
 	}
-	html, err = fill(t, k, nil, now)
+	html, err = fill(t, k, nil, reports.Clock{}, now)
 	return kind.Name() + "-" + k.Number + ".html", html, err
 }
 
 // Printout puts everything that is known of a case on paper: its facts, what
-// is open and due, and its history by the events given. It holds personal data
-// in full, and is for those who may see that.
-func Printout(k *casework.Case, events []casework.Event, now time.Time) ([]byte, error) {
-	return fill(printout, k, events, now)
+// is open and due, who held its clock, and its history by the events given. It
+// holds personal data in full, and is for those who may see that.
+func Printout(k *casework.Case, events []casework.Event, clock reports.Clock, now time.Time) ([]byte, error) {
+	return fill(printout, k, events, clock, now)
 }
 
 // view is what the papers see of a case. Facts not known yet are zero instead
@@ -72,6 +73,7 @@ type view struct {
 
 	Limit calendar.Budget   // of the case's lane
 	Clock casework.Deadline // of the lane, while it runs
+	Held  reports.Clock     // who held the clock
 
 	Contacted     casework.ContactInput
 	Assessment    casework.AssessmentInput
@@ -93,12 +95,12 @@ type view struct {
 	Commission    casework.UpgradeCommissionInput
 }
 
-func fill(t *template.Template, k *casework.Case, events []casework.Event, now time.Time) ([]byte, error) {
+func fill(t *template.Template, k *casework.Case, events []casework.Event, held reports.Clock, now time.Time) ([]byte, error) {
 	lane, _ := k.Deadline(casework.LaneDeadline)
 	survey := known(k.Survey)
 	v := view{
 		Case: k, Now: now, Events: events,
-		Limit: k.Terms.Limits[casework.LaneLimit(k.Lane)], Clock: known(lane),
+		Limit: k.Terms.Limits[casework.LaneLimit(k.Lane)], Clock: known(lane), Held: held,
 		Contacted: known(k.Contacted), Assessment: known(k.Assessment), Upgrade: known(k.Upgrade), Briefed: known(k.Briefed),
 		Appointment: known(k.Appointment), Survey: survey, NotYet: known(survey.NotYet), Design: known(survey.Design),
 		Materials: known(k.Materials), SiteEntry: known(k.SiteEntry), Meter: known(k.Meter), Supply: known(k.Supply),

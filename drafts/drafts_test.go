@@ -15,6 +15,7 @@ import (
 	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/drafts"
+	"github.com/curbstop/curbstop/reports"
 )
 
 var out = flag.String("out", "", "also write the papers into this folder, for looking at them")
@@ -171,6 +172,20 @@ func connected(t *testing.T, r casework.Request) *story {
 	return s
 }
 
+// held is who held the case's clock: first the taskforce, then the customer.
+func (s *story) held() reports.Clock {
+	s.t.Helper()
+	notices, err := calendar.NewNotices("test", nil)
+	require.NoError(s.t, err)
+	cal, err := calendar.New(notices, s.k.Terms.Hours)
+	require.NoError(s.t, err)
+	turn := monday.Add(90 * time.Minute)
+	return reports.ClockOf(s.k, []casework.Holding{
+		{N: 1, Party: "taskforce", From: monday, To: turn, Working: 90 * time.Minute},
+		{N: 2, Party: casework.PartyCustomer, Stopped: true, From: turn},
+	}, nil, cal, s.now)
+}
+
 // drafted lists what the system writes.
 func drafted() []casework.DocumentKind {
 	var kinds []casework.DocumentKind
@@ -314,7 +329,7 @@ func TestPapersEscape(t *testing.T) {
 		require.NoError(t, err)
 		all[string(kind)] = string(html)
 	}
-	printed, err := drafts.Printout(s.k, s.events, s.now)
+	printed, err := drafts.Printout(s.k, s.events, s.held(), s.now)
 	require.NoError(t, err)
 	all["printout"] = string(printed)
 	for name, html := range all {
@@ -350,14 +365,14 @@ func TestPrintoutHoldsEverything(t *testing.T) {
 	s := connected(t, request())
 	s.do(casework.PauseCase{By: staff(casework.Taskforce), Reason: casework.CustomerNotReady, Evidence: "客户来函 2026-18", PlannedEnd: s.now.AddDate(0, 0, 7)})
 	s.do(casework.ProposeCharge{By: staff(casework.Engineering), Charge: casework.Charge{Kind: casework.InsideProperty, Amount: 123450, Note: "红线内管道，按协议"}})
-	html, err := drafts.Printout(s.k, s.events, s.now)
+	html, err := drafts.Printout(s.k, s.events, s.held(), s.now)
 	require.NoError(t, err)
 	show(t, "案件全卷.html", html)
 	contains(t, string(html),
 		"接入报装", "已暂停", "王晓燕", "13800138000", "projectStage", "name：施工许可；code：3", "内部备注", "营商专班、工程管理部、管网运行部",
 		"HZ-2026-0457", "DI-100-6", "WM2026-004512", "5 / 7", "零见面、零费用", "5 分",
 		"W20261123-00001-T", "立户", "回访", "5 个工作日", "暂停计时", "客户来函 2026-18", "1234.50 元", "红线内工程", "勘察记录.pdf",
-		"完成任务：联系客户", "年底前试生产", "design.atlas：WH-GS-03", "permits.2.kind：road_occupation", "conducted_at：2026-11-23 09:40", // the timeline, with what was entered
+		"计时归属", "<svg ", "1.5 小时", "完成任务：联系客户", "年底前试生产", "design.atlas：WH-GS-03", "permits.2.kind：road_occupation", "conducted_at：2026-11-23 09:40", // the timeline, with what was entered
 	)
 	for _, e := range s.events {
 		contains(t, string(html), e.Note.ZH)
@@ -365,7 +380,7 @@ func TestPrintoutHoldsEverything(t *testing.T) {
 
 	upgrade := casework.NewUpgrade("U20261123-00001", s.k, s.now)
 	upgrade.UpgradeWork.Design = &casework.UpgradeDesignInput{Scheme: "新敷干管", Diameter: 300, Length: 600}
-	html, err = drafts.Printout(upgrade, nil, s.now)
+	html, err = drafts.Printout(upgrade, nil, reports.Clock{}, s.now)
 	require.NoError(t, err)
 	show(t, "管网改造.html", html)
 	contains(t, string(html), "W20261123-00001", "新敷干管", "600 m")

@@ -138,11 +138,6 @@ func term(v any) (string, error) {
 	switch v := v.(type) {
 	case interface{ Name() string }:
 		return fact(v.Name())
-	case casework.LimitName:
-		if name, ok := terms[string(v)]; ok {
-			return name, nil
-		}
-		return casework.TaskKind(v).Name(), nil
 	default:
 		text := fmt.Sprint(v)
 		if name, ok := terms[text]; ok {

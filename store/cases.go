@@ -46,7 +46,15 @@ type caseRow struct {
 	PolicyVersion  string
 	PhoneIndex     string
 	Search         string
+	Pauses         []pauseRow `gorm:"serializer:json"`
 	State          []byte
+}
+
+// pauseRow is a pause that lasts, without its evidence, which people write.
+type pauseRow struct {
+	Reason     casework.PauseReason `json:"reason"`
+	From       time.Time            `json:"from"`
+	PlannedEnd time.Time            `json:"planned_end"`
 }
 
 func (caseRow) TableName() string { return "cases" }
@@ -75,7 +83,13 @@ func (s *Store) caseRow(k *casework.Case) (caseRow, error) {
 		Parent: k.Parent, ExternalNumber: r.ExternalNumber, PolicyVersion: k.Terms.PolicyVersion,
 		PhoneIndex: s.ring.Index(r.Contact.Phone),
 		Search:     strings.ToLower(strings.Join([]string{k.Number, applicant, r.Site.Address}, "\n")),
+		Pauses:     []pauseRow{},
 		State:      state,
+	}
+	for _, p := range k.Pauses {
+		if p.To.IsZero() {
+			row.Pauses = append(row.Pauses, pauseRow{p.Reason, p.From, p.PlannedEnd})
+		}
 	}
 	for _, t := range k.Tasks {
 		row.Line.OpenTasks += live(t)

@@ -157,7 +157,7 @@ func clockText(k *casework.Case) string {
 		} else {
 			b.WriteString("、")
 		}
-		fmt.Fprintf(&b, "%s %.1f 小时", s.Party.Name(), s.Working.Hours())
+		b.WriteString(s.Party.Name() + " " + casework.Worked(s.Working))
 	}
 	b.WriteString("\n\n")
 	return b.String()
@@ -166,8 +166,7 @@ func clockText(k *casework.Case) string {
 func dueText(d *casework.Deadline) string {
 	switch {
 	case d.Due.Stopped:
-		left := d.Due.Remaining.Round(time.Minute)
-		return fmt.Sprintf("已停表，余工作时间 %d 小时 %d 分", left/time.Hour, left%time.Hour/time.Minute)
+		return "已停表，余 " + casework.Worked(d.Due.Remaining)
 	case d.Due.Provisional:
 		return casework.Clock(d.Due.At) + "（暂定）"
 	}

@@ -218,7 +218,7 @@ func (e *embedded) addresses(out io.Writer) {
 	fmt.Fprintf(out, "接口文档 API docs   %s/docs\n", base)
 	if e.ui != "" {
 		fmt.Fprintf(out, "Temporal UI        %s\n", e.ui)
-		for _, v := range savedViews(e.ui, time.Now()) {
+		for _, v := range savedViews(e.ui, e.Namespace, time.Now()) {
 			fmt.Fprintf(out, "  %s\n    %s\n", v.name, v.url)
 		}
 	}

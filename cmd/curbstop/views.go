@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/curbstop/curbstop/calendar"
-	"github.com/curbstop/curbstop/contract"
 )
 
 // view is a list of the Temporal UI that supervisors keep as a bookmark.
@@ -13,7 +12,7 @@ type view struct{ name, url string }
 
 // savedViews are links into the Temporal UI: its own saved views live in a
 // browser, a link serves everybody.
-func savedViews(ui string, now time.Time) []view {
+func savedViews(ui, namespace string, now time.Time) []view {
 	today := calendar.DateOf(now)
 	until := today.AddDays(1).At(0).UTC().Format(time.RFC3339)
 	running := "ExecutionStatus = 'Running'"
@@ -23,9 +22,12 @@ func savedViews(ui string, now time.Time) []view {
 		{"今日到期·镜湖区 due today in one district", running + " AND CurbstopDistrict = '340202' AND CurbstopDue < '" + until + "'"},
 		{"施工中 in construction", running + " AND CurbstopStage = 'construction'"},
 		{"已暂停 paused", running + " AND CurbstopStatus = 'paused'"},
+		{"已超时 breached", running + " AND CurbstopDeadlines = 'breached'"},
+		{"已停表 stopped", running + " AND CurbstopDeadlines = 'stopped'"},
+		{"客户计时 the customer holds the clock", running + " AND CurbstopClock = 'customer'"},
 	}
 	for i := range views {
-		views[i].url = ui + "/namespaces/" + contract.Namespace + "/workflows?query=" + url.QueryEscape(views[i].url)
+		views[i].url = ui + "/namespaces/" + url.PathEscape(namespace) + "/workflows?query=" + url.QueryEscape(views[i].url)
 	}
 	return views
 }

@@ -37,8 +37,10 @@ type Service struct {
 	Store    *store.Store
 	Archive  *archive.Archive
 	Temporal client.Client
-	Desk     *api.TemporalDesk
-	Address  string // where the API listens, host:port; set by StartAPI
+	// Namespace is that of Temporal in which the cases are.
+	Namespace string
+	Desk      *api.TemporalDesk
+	Address   string // where the API listens, host:port; set by StartAPI
 
 	log   *slog.Logger
 	stops []func(context.Context) error // in the order of starting
@@ -86,6 +88,7 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err e
 	if err != nil {
 		return nil, err
 	}
+	s.Namespace = options.Namespace
 	options.DataConverter, options.FailureConverter = contract.Converter(s.Ring), contract.Failures(s.Ring)
 	if s.Temporal, err = client.DialContext(ctx, options); err != nil {
 		return nil, fmt.Errorf("connect to Temporal: %w", err)
@@ -135,16 +138,19 @@ func (s *Service) StartWorker() error {
 	return nil
 }
 
+// hours are the business hours of the policy in force.
+func (s *Service) hours(ctx context.Context) (calendar.Hours, error) {
+	p, err := s.Policies.Current(ctx)
+	return p.Hours, err
+}
+
 // deliver sends messages, and gives the function that stops it once what is
 // under way has ended.
 func (s *Service) deliver(outlets *notify.Outlets) func(context.Context) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := notify.NewDeliverer(notify.Options{
 		Outlets: outlets, Outbox: s.Store, Calendars: s.Store, Directory: s.Store, Logger: s.log,
-		Hours: func(ctx context.Context) (calendar.Hours, error) {
-			p, err := s.Policies.Current(ctx)
-			return p.Hours, err
-		},
+		Hours: s.hours,
 	})
 	ended := make(chan struct{})
 	go func() {
@@ -173,6 +179,7 @@ func (s *Service) StartAPI(ctx context.Context) error {
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
 		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout,
+		Hours:     s.hours,
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
 		TrustedProxies: s.Config.TrustedProxies, Limits: api.Limits{PublicPerMinute: s.Config.PublicPerMinute},
 	})
