@@ -160,7 +160,7 @@ func (d Deadline) WorkOut(cal *calendar.Calendar, calendarVersion string) Deadli
 				at = d.Anchor
 			}
 		case r.After != (calendar.Budget{}):
-			at = cal.Due(previous, r.After, nil).At
+			at = cal.Due(eventAt(previous, r.After), r.After, nil).At
 			previous = at
 		default:
 			at = d.Due.At
@@ -171,6 +171,15 @@ func (d Deadline) WorkOut(cal *calendar.Calendar, calendarVersion string) Deadli
 		}
 	}
 	return d
+}
+
+// eventAt is the event from which a rung's days count, which is the end of a
+// period: what ended at 24:00 happened on the day before.
+func eventAt(end time.Time, b calendar.Budget) time.Time {
+	if b.Unit != calendar.WorkingTime && end.Equal(calendar.DateOf(end).At(0)) {
+		return end.Add(-time.Nanosecond)
+	}
+	return end
 }
 
 // unlimited gives a deadline for which the case's policy has no limit: nothing
