@@ -360,10 +360,11 @@ func (k *Case) Need(kind TaskKind, qualifier string, round int, anchor, now time
 }
 
 // startDeadline opens a deadline if the policy has a limit of that name. It
-// begins held where the case is paused.
+// begins held where the case is paused. The lane's is opened in any case: what
+// holds it is noted in it, and another policy may set a limit later.
 func (k *Case) startDeadline(id string, limit LimitName, anchor time.Time) {
 	budget, ok := k.Terms.Limits[limit]
-	if !ok {
+	if !ok && id != LaneDeadline {
 		return
 	}
 	d := Deadline{ID: id, Limit: limit, Anchor: anchor, Budget: budget, Stale: true}

@@ -1,0 +1,46 @@
+package workflows_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/policy"
+)
+
+// moveTo moves the case to a policy that is Wuhu's but for a change.
+func (p *people) moveTo(version string, change func(t *casework.Terms)) {
+	p.t.Helper()
+	t := policy.Default().Terms()
+	t.PolicyVersion, t.Ladder = version, slices.Clone(t.Ladder)
+	change(&t)
+	p.must(casework.MovePolicy{By: as(casework.TaskforceOffice), Terms: t, Reason: "新办法施行"})
+}
+
+func asBefore(*casework.Terms) {}
+
+// A policy without a lane's limit still knows what the lane waits for, and for
+// whom; a policy that sets the limit finds it as if it had been there always.
+func TestLaneIsHeldWithoutALimit(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		p.moveTo("no-lane", func(t *casework.Terms) { delete(t.Limits, "lane_101") })
+		p.toPermits(permitsOf(trees))
+		p.until("2026-11-23 11:00")
+		p.finish(casework.FilePermit)
+		lane, ok := p.snapshot.Deadline(casework.LaneDeadline)
+		require.True(t, ok)
+		require.Equal(t, calendar.Due{}, lane.Due)
+		require.Equal(t, casework.PartyAuthority, p.snapshot.Clock.Now.Party)
+		p.until("2026-11-26 11:00")
+		p.finish(casework.RecordPermitResult)
+		p.moveTo("lane", asBefore)
+		lane, _ = p.snapshot.Deadline(casework.LaneDeadline)
+		require.Equal(t, "2026-11-27 17:30", casework.Clock(lane.Due.At))
+		p.leave()
+	})
+}
