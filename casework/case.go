@@ -360,7 +360,8 @@ func (k *Case) Need(kind TaskKind, qualifier string, round int, anchor, now time
 }
 
 // startDeadline opens a deadline if the policy has a limit of that name. It
-// begins held where the case is paused. The lane's is opened in any case: what
+// begins with the pauses since its anchor, those that last and those that ended
+// before it was opened. The lane's is opened in any case: what
 // holds it is noted in it, and another policy may set a limit later.
 func (k *Case) startDeadline(id string, limit LimitName, anchor time.Time) {
 	budget, ok := k.Terms.Limits[limit]
@@ -370,8 +371,10 @@ func (k *Case) startDeadline(id string, limit LimitName, anchor time.Time) {
 	d := Deadline{ID: id, Limit: limit, Anchor: anchor, Budget: budget, Stale: true}
 	d.climbs(k.Terms.LadderOf(limit))
 	if limit != reviewLimit {
-		for _, p := range k.openPauses() {
-			d.hold(string(p.Reason), later(p.From, anchor))
+		for _, p := range k.Pauses {
+			if p.To.IsZero() || p.To.After(anchor) {
+				d.Holds = append(d.Holds, Hold{Reason: string(p.Reason), From: later(p.From, anchor), To: p.To})
+			}
 		}
 	}
 	k.Deadlines = append(k.Deadlines, d)

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,6 +42,28 @@ func TestLaneIsHeldWithoutALimit(t *testing.T) {
 		p.moveTo("lane", asBefore)
 		lane, _ = p.snapshot.Deadline(casework.LaneDeadline)
 		require.Equal(t, "2026-11-27 17:30", casework.Clock(lane.Due.At))
+		p.leave()
+	})
+}
+
+// A pause that ended before a task was opened still lies in its limit, where the
+// event from which it counts came before the pause.
+func TestLimitCountsThePausesSinceItsAnchor(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		survey := p.reach(casework.ConductSurvey)
+		conducted := p.env.Now().Truncate(time.Second)
+		p.until("2026-11-23 11:00")
+		p.must(pause(p, "2026-11-23 17:00"))
+		p.until("2026-11-23 15:00")
+		p.must(casework.ResumeCase{By: byStaff})
+		p.must(enter(survey, casework.SurveyInput{
+			ConductedAt: conducted, Connectable: true, InformationChecked: true, ApplicationCompleted: true, DesignConfirmed: true,
+			Design: &casework.Design{Atlas: "WS-01", MeterDiameter: 50, PipeMaterial: "PE100", PipeLength: 35.5},
+		}))
+		// The limit would end on Tuesday; two working hours were paused.
+		require.Equal(t, "2026-11-25 10:30", p.due(p.task(casework.UploadSurvey)))
 		p.leave()
 	})
 }
