@@ -105,6 +105,7 @@ type Pause struct {
 	PlannedEnd time.Time   `json:"planned_end"`
 	RemindedAt time.Time   `json:"reminded_at,omitzero"` // when its planned end was announced
 	Reviews    int         `json:"reviews,omitempty"`    // how often it lasted beyond the policy's bound
+	BoundFrom  time.Time   `json:"bound_from,omitzero"`  // from when the bound counts: its beginning, or the last review
 	To         time.Time   `json:"to,omitzero"`          // zero while it lasts
 	By         string      `json:"by"`
 }

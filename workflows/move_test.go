@@ -67,3 +67,19 @@ func TestLimitCountsThePausesSinceItsAnchor(t *testing.T) {
 		p.leave()
 	})
 }
+
+// The bound of a pause counts from the pause's beginning also where a later
+// policy sets it.
+func TestBoundCountsFromThePausesBeginning(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		p.moveTo("no-bound", func(t *casework.Terms) { t.PauseBound = calendar.Budget{} })
+		p.must(pause(p, "2027-03-01 09:00"))
+		p.until("2026-12-03 09:00")
+		p.moveTo("bound", asBefore)
+		p.until("2026-12-07 17:31")
+		require.Contains(t, p.kinds(), "review_pause/customer_not_ready")
+		p.leave()
+	})
+}
