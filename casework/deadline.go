@@ -205,14 +205,10 @@ func (d *Deadline) recount() {
 }
 
 // climbs by another ladder from now on: rungs that fired stay as they are, the
-// others are the new ladder's.
+// others are the new ladder's. What fired and is no rung of it comes last, for
+// nothing counts from it.
 func (d *Deadline) climbs(ladder []Rung) {
 	var marks []RungMark
-	for _, m := range d.Rungs {
-		if !m.FiredAt.IsZero() && !slices.ContainsFunc(ladder, func(r Rung) bool { return r.Name == m.Name }) {
-			marks = append(marks, m)
-		}
-	}
 	for _, r := range ladder {
 		mark := RungMark{Rung: r}
 		for _, m := range d.Rungs {
@@ -221,6 +217,11 @@ func (d *Deadline) climbs(ladder []Rung) {
 			}
 		}
 		marks = append(marks, mark)
+	}
+	for _, m := range d.Rungs {
+		if !m.FiredAt.IsZero() && !slices.ContainsFunc(ladder, func(r Rung) bool { return r.Name == m.Name }) {
+			marks = append(marks, m)
+		}
 	}
 	d.Rungs = marks
 }

@@ -83,3 +83,22 @@ func TestBoundCountsFromThePausesBeginning(t *testing.T) {
 		p.leave()
 	})
 }
+
+// A rung that fired under another ladder stays on record, and no rung of the
+// ladder in force counts from it.
+func TestNothingCountsFromARungOfAnotherLadder(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		contact := p.task(casework.ContactCustomer)
+		p.until("2026-11-25 15:00") // the lead's rung has fired
+		p.moveTo("own-ladder", func(t *casework.Terms) {
+			t.Ladder = []casework.Rung{{Name: casework.RungManagement, To: casework.Management, Level: 3, After: calendar.Budget{Unit: calendar.WorkingDays, Days: 2}}}
+		})
+		d, _ := p.snapshot.Deadline(contact.ID)
+		next, ok := d.NextRung()
+		require.True(t, ok)
+		require.Equal(t, "2026-11-26 17:30", casework.Clock(next.At))
+		p.leave()
+	})
+}
