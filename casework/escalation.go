@@ -188,6 +188,14 @@ func (k *Case) answered(l LimitName) bool {
 	return slices.ContainsFunc(k.Terms.LadderOf(l), func(r Rung) bool { return r.Answer != (calendar.Budget{}) })
 }
 
+// endsWithWork tells whether an escalation is over when its work is, or when the
+// next rung takes over: where the ladder asks for answers now, and where it did
+// when the rung fired, so that no clock of an answer outlives the work.
+func (k *Case) endsWithWork(e *Escalation) bool {
+	_, asked := k.Deadline(answerClock + e.ID)
+	return asked || !e.AnsweredAt.IsZero() || k.answered(e.Limit)
+}
+
 // task is the task that an escalation is about; empty for the lane's limit.
 func (e *Escalation) task() string {
 	if e.Deadline == LaneDeadline {
@@ -200,7 +208,7 @@ func (e *Escalation) task() string {
 // takes over.
 func (k *Case) supersede(deadline string, now time.Time) {
 	for i := range k.Escalations {
-		if e := &k.Escalations[i]; e.Deadline == deadline && e.Open() && k.answered(e.Limit) {
+		if e := &k.Escalations[i]; e.Deadline == deadline && e.Open() && k.endsWithWork(e) {
 			k.closeEscalation(e, System(), ClosedByRung, now)
 		}
 	}
@@ -214,7 +222,7 @@ func (k *Case) closeEscalations(deadline string, met bool, now time.Time) {
 		why = ClosedByWork
 	}
 	for i := range k.Escalations {
-		if e := &k.Escalations[i]; e.Deadline == deadline && e.Open() && k.answered(e.Limit) {
+		if e := &k.Escalations[i]; e.Deadline == deadline && e.Open() && k.endsWithWork(e) {
 			k.closeEscalation(e, System(), why, now)
 		}
 	}

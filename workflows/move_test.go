@@ -102,3 +102,23 @@ func TestNothingCountsFromARungOfAnotherLadder(t *testing.T) {
 		p.leave()
 	})
 }
+
+// Where a policy that asks for answers gives way to one that does not, the clock
+// of an answer ends with the work all the same.
+func TestNoAnswerIsAwaitedAfterTheWork(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		p.until("2026-11-25 09:00")
+		p.moveTo("no-answers", func(t *casework.Terms) {
+			for i := range t.Ladder {
+				t.Ladder[i].Answer = calendar.Budget{}
+			}
+		})
+		p.finish(casework.ContactCustomer)
+		for _, d := range p.snapshot.Deadlines {
+			require.True(t, d.OnWork(), d.ID)
+		}
+		p.leave()
+	})
+}
