@@ -152,11 +152,11 @@ func (k *Case) answerDue(d *Deadline) {
 // climb hands an escalation that nobody answered to the next role.
 func (k *Case) climb(id string, r *RungMark, now time.Time) {
 	e := k.escalation(id)
-	if e == nil {
-		return
+	if e == nil || r.Level <= e.Level {
+		return // another policy may have steps below the one that it has reached
 	}
 	from := e.responsible()
-	e.To, e.Level = r.To, max(e.Level, r.Level)
+	e.To, e.Level = r.To, r.Level
 	e.Climbs = append(e.Climbs, Climb{To: r.To, At: now})
 	if d, ok := k.Deadline(answerClock + id); ok {
 		k.answerDue(d)

@@ -122,3 +122,28 @@ func TestNoAnswerIsAwaitedAfterTheWork(t *testing.T) {
 		p.leave()
 	})
 }
+
+// An escalation that has reached the management goes to nobody below it, though
+// another policy may have a step there.
+func TestNothingClimbsDown(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		contact := p.task(casework.ContactCustomer)
+		p.moveTo("short-ladder", func(t *casework.Terms) { t.Ladder = slices.Delete(t.Ladder, 2, 3) })
+		p.until("2026-11-25 11:00")
+		require.Equal(t, casework.Management, p.escalations[contact.ID+"/breach"].To)
+		p.moveTo("long-ladder", func(t *casework.Terms) {
+			for i := range t.Ladder {
+				t.Ladder[i].After = calendar.Budget{}
+				if i > 1 {
+					t.Ladder[i].After = calendar.Budget{Unit: calendar.WorkingDays, Days: 20}
+				}
+			}
+		})
+		p.until("2026-11-26 09:00")
+		require.Equal(t, casework.Management, p.escalations[contact.ID+"/breach"].To)
+		require.Equal(t, 1, p.count(casework.EscalationClimbed))
+		p.leave()
+	})
+}
