@@ -404,7 +404,8 @@ func (a ExtendDeadline) Apply(k *Case, now time.Time) error {
 			"a deadline is extended once; %[1]s did at %[2]s", d.Extension.By, Clock(d.Extension.At)))
 	}
 	if !d.Due.Stopped && !now.Before(d.Due.At) {
-		return Refuse(Conflict, "extension_too_late", Sayf("时限已于 %s 到期，不能再延期", "the deadline ran out at %s and can't be extended any more", Clock(d.Due.At)))
+		return Refuse(Conflict, "extension_too_late", Sayf("时限已于 %s 到期，不能再延期；可答复升级：改派、调度或说明",
+			"the deadline ran out at %s and can't be extended any more; answer its escalation: reassign, dispatch or note", Clock(d.Due.At)))
 	}
 	d.Extension = &Extension{Budget: a.Extra, Reason: a.Reason, By: a.Actor.ID, At: now}
 	d.recount()

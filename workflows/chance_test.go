@@ -115,7 +115,7 @@ func chanceLadder(chance *rand.Rand) []casework.Rung {
 			Before: calendar.Budget{Unit: calendar.WorkingTime, Time: time.Duration(chance.IntN(600)+1) * time.Minute},
 		})
 	}
-	if chance.IntN(8) > 0 || len(ladder) == 0 {
+	if chance.IntN(4) > 0 || len(ladder) == 0 {
 		ladder = append(ladder, casework.Rung{Name: casework.RungBreach, To: casework.TaskforceOffice, Level: 1, Answer: answer()})
 	}
 	for i, name := range []casework.RungName{"office_again", casework.RungLead, casework.RungManagement} {
