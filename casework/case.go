@@ -105,6 +105,7 @@ type Pause struct {
 	PlannedEnd time.Time   `json:"planned_end"`
 	RemindedAt time.Time   `json:"reminded_at,omitzero"` // when its planned end was announced
 	Reviews    int         `json:"reviews,omitempty"`    // how often it lasted beyond the policy's bound
+	BoundFrom  time.Time   `json:"bound_from,omitzero"`  // from when the bound counts: its beginning, or the last review
 	To         time.Time   `json:"to,omitzero"`          // zero while it lasts
 	By         string      `json:"by"`
 }
@@ -362,11 +363,12 @@ func (k *Case) Need(kind TaskKind, qualifier string, round int, anchor, now time
 }
 
 // startDeadline opens a deadline if the policy has a limit of that name. It
-// stands for the pauses since its anchor, which may lie in the past: what is
-// reported late was held up by them all the same.
+// begins with the pauses since its anchor, those that last and those that ended
+// before it was opened. The lane's is opened in any case: what
+// holds it is noted in it, and another policy may set a limit later.
 func (k *Case) startDeadline(id string, limit LimitName, anchor time.Time) {
 	budget, ok := k.Terms.Limits[limit]
-	if !ok {
+	if !ok && id != LaneDeadline {
 		return
 	}
 	d := Deadline{ID: id, Limit: limit, Anchor: anchor, Budget: budget, Stale: true}

@@ -160,7 +160,7 @@ func (d Deadline) WorkOut(cal *calendar.Calendar, calendarVersion string) Deadli
 				at = d.Anchor
 			}
 		case r.After != (calendar.Budget{}):
-			at = cal.Due(previous, r.After, nil).At
+			at = cal.Due(eventAt(previous, r.After), r.After, nil).At
 			previous = at
 		default:
 			at = d.Due.At
@@ -171,6 +171,15 @@ func (d Deadline) WorkOut(cal *calendar.Calendar, calendarVersion string) Deadli
 		}
 	}
 	return d
+}
+
+// eventAt is the event from which a rung's days count, which is the end of a
+// period: what ended at 24:00 happened on the day before.
+func eventAt(end time.Time, b calendar.Budget) time.Time {
+	if b.Unit != calendar.WorkingTime && end.Equal(calendar.DateOf(end).At(0)) {
+		return end.Add(-time.Nanosecond)
+	}
+	return end
 }
 
 // unlimited gives a deadline for which the case's policy has no limit: nothing
@@ -196,14 +205,10 @@ func (d *Deadline) recount() {
 }
 
 // climbs by another ladder from now on: rungs that fired stay as they are, the
-// others are the new ladder's.
+// others are the new ladder's. What fired and is no rung of it comes last, for
+// nothing counts from it.
 func (d *Deadline) climbs(ladder []Rung) {
 	var marks []RungMark
-	for _, m := range d.Rungs {
-		if !m.FiredAt.IsZero() && !slices.ContainsFunc(ladder, func(r Rung) bool { return r.Name == m.Name }) {
-			marks = append(marks, m)
-		}
-	}
 	for _, r := range ladder {
 		mark := RungMark{Rung: r}
 		for _, m := range d.Rungs {
@@ -212,6 +217,11 @@ func (d *Deadline) climbs(ladder []Rung) {
 			}
 		}
 		marks = append(marks, mark)
+	}
+	for _, m := range d.Rungs {
+		if !m.FiredAt.IsZero() && !slices.ContainsFunc(ladder, func(r Rung) bool { return r.Name == m.Name }) {
+			marks = append(marks, m)
+		}
 	}
 	d.Rungs = marks
 }

@@ -105,3 +105,16 @@ func TestOverdueIsDerived(t *testing.T) {
 	require.False(t, dropped.Overdue(later), "what was cancelled was not missed")
 	require.False(t, dropped.Live())
 }
+
+// What falls due at 24:00 falls due on the day that ends then: one working day
+// later is the next one, not the one after.
+func TestRungCountsFromTheDayThatEndsAtMidnight(t *testing.T) {
+	t.Parallel()
+	// Accepted after the close of business, it ends at midnight.
+	d := casework.Deadline{ID: "W1-T1", Limit: "x", Anchor: received.Add(8 * time.Hour), Budget: calendar.Budget{Unit: calendar.SameDay}, Stale: true}
+	d.Rungs = []casework.RungMark{
+		{Rung: casework.Rung{Name: casework.RungBreach}},
+		{Rung: casework.Rung{Name: casework.RungLead, After: calendar.Budget{Unit: calendar.WorkingDays, Days: 1}}},
+	}
+	require.Equal(t, []string{"2026-11-24 00:00", "2026-11-24 17:30"}, moments(workOut(t, d)))
+}

@@ -255,11 +255,11 @@ func (k *Case) answerDue(d *Deadline) {
 // climb hands an escalation that nobody answered to the next role.
 func (k *Case) climb(id string, r *RungMark, now time.Time) {
 	e := k.escalation(id)
-	if e == nil {
-		return
+	if e == nil || r.Level <= e.Level {
+		return // another policy may have steps below the one that it has reached
 	}
 	from := e.responsible()
-	e.To, e.Level = r.To, max(e.Level, r.Level)
+	e.To, e.Level = r.To, r.Level
 	e.Climbs = append(e.Climbs, Climb{To: r.To, At: now})
 	if d, ok := k.Deadline(answerClock + id); ok {
 		k.answerDue(d)
@@ -291,6 +291,14 @@ func (k *Case) answered(l LimitName) bool {
 	return slices.ContainsFunc(k.Terms.LadderOf(l), func(r Rung) bool { return r.Answer != (calendar.Budget{}) })
 }
 
+// endsWithWork tells whether an escalation is over when its work is, or when the
+// next rung takes over: where the ladder asks for answers now, and where it did
+// when the rung fired, so that no clock of an answer outlives the work.
+func (k *Case) endsWithWork(e *Escalation) bool {
+	_, asked := k.Deadline(answerClock + e.ID)
+	return asked || !e.AnsweredAt.IsZero() || k.answered(e.Limit)
+}
+
 // task is the task that an escalation is about; empty for the lane's limit.
 func (e *Escalation) task() string {
 	if e.Deadline == LaneDeadline {
@@ -303,7 +311,7 @@ func (e *Escalation) task() string {
 // takes over.
 func (k *Case) supersede(deadline string, now time.Time) {
 	for i := range k.Escalations {
-		if e := &k.Escalations[i]; e.Deadline == deadline && e.Open() && k.answered(e.Limit) {
+		if e := &k.Escalations[i]; e.Deadline == deadline && e.Open() && k.endsWithWork(e) {
 			k.closeEscalation(e, System(), ClosedByRung, now)
 		}
 	}
@@ -317,7 +325,7 @@ func (k *Case) closeEscalations(deadline string, met bool, now time.Time) {
 		why = ClosedByWork
 	}
 	for i := range k.Escalations {
-		if e := &k.Escalations[i]; e.Deadline == deadline && e.Open() && k.answered(e.Limit) {
+		if e := &k.Escalations[i]; e.Deadline == deadline && e.Open() && k.endsWithWork(e) {
 			k.closeEscalation(e, System(), why, now)
 		}
 	}
@@ -499,7 +507,8 @@ func (a ExtendDeadline) Apply(k *Case, now time.Time) error {
 			"a deadline is extended once; %[1]s did at %[2]s", d.Extension.By, Clock(d.Extension.At)))
 	}
 	if !d.Due.Stopped && !now.Before(d.Due.At) {
-		return Refuse(Conflict, "extension_too_late", Sayf("时限已于 %s 到期，不能再延期", "the deadline ran out at %s and can't be extended any more", Clock(d.Due.At)))
+		return Refuse(Conflict, "extension_too_late", Sayf("时限已于 %s 到期，不能再延期；可答复升级：改派、调度或说明",
+			"the deadline ran out at %s and can't be extended any more; answer its escalation: reassign, dispatch or note", Clock(d.Due.At)))
 	}
 	d.Extension = &Extension{Budget: a.Extra, Reason: a.Reason, By: a.Actor.ID, At: now}
 	d.recount()

@@ -408,8 +408,12 @@ func (in *SurveyInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	k.record(now, by, ApplicationAccepted, "", Say("受理报装申请", "application accepted"), nil)
 	k.needDraft(NoticeOfAcceptance)
 	k.startDeadline(LaneDeadline, LaneLimit(k.Lane), in.ConductedAt)
-	if k.Upgrade.Pending() {
-		k.holdLane(string(UpgradeCase), in.ConductedAt)
+	// A survey that is reported late may have been held while the upgrade was still being built.
+	if u := k.Upgrade; u.Pending() || u != nil && u.DoneAt.After(in.ConductedAt) {
+		k.holdLane(string(UpgradeCase), later(u.StartedAt, in.ConductedAt))
+		if !u.Pending() {
+			k.releaseLane(string(UpgradeCase), u.DoneAt)
+		}
 	}
 	return Connectable
 }

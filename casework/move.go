@@ -35,7 +35,7 @@ func (a MovePolicy) Apply(k *Case, now time.Time) error {
 	k.Terms = a.Terms
 	k.record(now, a.Actor, PolicyMoved, "", Sayf("适用政策由 %[1]s 改为 %[2]s", "policy moved from %[1]s to %[2]s", from, a.Terms.PolicyVersion),
 		map[string]string{"reason": a.Reason, "from": from, "to": a.Terms.PolicyVersion})
-	k.applyTerms(now)
+	k.applyTerms()
 	return nil
 }
 
@@ -96,7 +96,7 @@ func (a MovePolicy) Preview(k *Case, notices calendar.Notices, now time.Time) (P
 
 // applyTerms brings the live deadlines to the case's terms. A limit that the
 // terms don't have leaves its deadline without a due moment, with what fired.
-func (k *Case) applyTerms(now time.Time) {
+func (k *Case) applyTerms() {
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
 		if !d.Live() {
@@ -128,7 +128,7 @@ func (k *Case) applyTerms(now time.Time) {
 		p := &k.Pauses[n]
 		if _, bound := k.Deadline(pauseClockID(n, p.Reviews)); p.To.IsZero() && !bound {
 			if _, reviewed := k.Live(ReviewPause, string(p.Reason)); !reviewed {
-				k.boundPause(n, later(p.From, now))
+				k.boundPause(n)
 			}
 		}
 	}

@@ -48,13 +48,13 @@ func (a PauseCase) Apply(k *Case, now time.Time) error {
 		}
 	}
 	k.Status = Paused
-	k.Pauses = append(k.Pauses, Pause{Reason: a.Reason, Evidence: a.Evidence, From: now, PlannedEnd: a.PlannedEnd, By: a.Actor.ID})
+	k.Pauses = append(k.Pauses, Pause{Reason: a.Reason, Evidence: a.Evidence, From: now, PlannedEnd: a.PlannedEnd, By: a.Actor.ID, BoundFrom: now})
 	for i := range k.Deadlines {
 		if d := &k.Deadlines[i]; d.Live() && d.OnWork() && d.Limit != reviewLimit {
 			d.hold(string(a.Reason), now)
 		}
 	}
-	k.boundPause(len(k.Pauses)-1, now)
+	k.boundPause(len(k.Pauses) - 1)
 	k.record(now, a.Actor, CasePaused, "", Sayf("暂停计时（%s），计划至 %s", "paused (%s) until about %s", a.Reason, Clock(a.PlannedEnd)),
 		map[string]string{"evidence": a.Evidence})
 	return nil
@@ -70,11 +70,12 @@ func plannedEnd(c *Check, end, now time.Time) {
 func pauseClockID(n, reviews int) string { return fmt.Sprintf("%s%d-%d", pauseClock, n+1, reviews+1) }
 
 // boundPause starts the clock after which a pause is reviewed.
-func (k *Case) boundPause(n int, now time.Time) {
+func (k *Case) boundPause(n int) {
 	if k.Terms.PauseBound == (calendar.Budget{}) {
 		return
 	}
-	d := Deadline{ID: pauseClockID(n, k.Pauses[n].Reviews), Limit: PauseBoundLimit, Anchor: now, Budget: k.Terms.PauseBound, Stale: true}
+	p := &k.Pauses[n]
+	d := Deadline{ID: pauseClockID(n, p.Reviews), Limit: PauseBoundLimit, Anchor: later(p.From, p.BoundFrom), Budget: k.Terms.PauseBound, Stale: true}
 	d.climbs(pauseLadder)
 	k.Deadlines = append(k.Deadlines, d)
 }
@@ -220,8 +221,8 @@ func (in *PauseReviewInput) apply(k *Case, t *Task, by Actor, now time.Time) str
 	}
 	for n := range k.Pauses {
 		if p := &k.Pauses[n]; p.Reason == reason && p.To.IsZero() {
-			p.PlannedEnd, p.RemindedAt = in.PlannedEnd, time.Time{}
-			k.boundPause(n, now)
+			p.PlannedEnd, p.RemindedAt, p.BoundFrom = in.PlannedEnd, time.Time{}, now
+			k.boundPause(n)
 			k.record(now, by, PauseReviewed, t.ID, Sayf("复核：继续暂停至 %s", "reviewed: paused until about %s", Clock(in.PlannedEnd)), nil)
 		}
 	}

@@ -135,7 +135,18 @@ func (r *records) Case(_ context.Context, number string) (*casework.Case, error)
 	return r.of(number).snapshot, nil
 }
 
-func (r *records) Notices(context.Context) (calendar.Notices, error) { return r.notices, nil }
+func (r *records) Notices(context.Context) (calendar.Notices, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.notices, nil
+}
+
+// announce puts another table of notices in force.
+func (r *records) announce(n calendar.Notices) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notices = n
+}
 
 // count tells how many events of a kind a case has.
 func (l *ledger) count(kind casework.EventKind) int {

@@ -31,7 +31,10 @@ type casefile struct {
 	opened    bool // the first records are committed
 	shown     attributes
 	clock     clock
-	holders   bool // this run notes who holds the clock; see run
+	holders   bool                      // this run notes who holds the clock; see run
+	told      []workflow.ReceiveChannel // what the case listens to
+	calendars workflow.ReceiveChannel   // that of new calendars
+	heeds     bool                      // this run takes over a new calendar before anything else; see run
 }
 
 // maxDecisions keeps a run well below the server's limit of 2,000 updates.
@@ -119,6 +122,9 @@ func (f *casefile) decide(ctx workflow.Context, action casework.Action) (contrac
 		return contract.Done{}, err
 	}
 	defer f.lock.Unlock()
+	if err := f.heed(ctx); err != nil {
+		return contract.Done{}, err
+	}
 	next, err := f.state.Try(action, workflow.Now(ctx))
 	if err != nil {
 		return contract.Done{}, contract.Refusal(err)
@@ -140,7 +146,51 @@ func (f *casefile) change(ctx workflow.Context, do func(now time.Time)) error {
 		return err
 	}
 	defer f.lock.Unlock()
+	if err := f.heed(ctx); err != nil {
+		return err
+	}
 	do(workflow.Now(ctx))
+	return f.settle(ctx)
+}
+
+// listen changes the case whenever a signal comes. What is told waits in the
+// channel until the lock is held, so that heed and quiet see it.
+func (f *casefile) listen(ctx workflow.Context, name, signal string, do func(now time.Time)) workflow.ReceiveChannel {
+	told := workflow.GetSignalChannel(ctx, signal)
+	f.told = append(f.told, told)
+	workflow.GoNamed(ctx, name, func(ctx workflow.Context) {
+		for {
+			if err := workflow.Await(ctx, func() bool { return told.Len() > 0 }); err != nil {
+				return
+			}
+			err := f.change(ctx, func(now time.Time) {
+				if told.ReceiveAsync(nil) {
+					do(now)
+				}
+			})
+			if err != nil {
+				return
+			}
+		}
+	})
+	return told
+}
+
+// heed takes over a new calendar that the case has been told of. It comes before
+// any other decision: what time missed while everything was down falls due by
+// the notices of the day, not by those that they replaced. The lock is held.
+func (f *casefile) heed(ctx workflow.Context) error {
+	if !f.heeds {
+		return nil
+	}
+	told := false
+	for f.calendars.ReceiveAsync(nil) {
+		told = true
+	}
+	if !told {
+		return nil
+	}
+	f.state.Recalculate()
 	return f.settle(ctx)
 }
 
@@ -231,8 +281,10 @@ func remote(ctx workflow.Context, summary string) workflow.Context {
 // run lives with the case until it ends or the history has grown enough. The
 // one clock of the case sleeps until the next thing that time itself does.
 func (f *casefile) run(ctx workflow.Context) error {
-	// Runs that began before curbstop noted who holds the clock go on without.
-	f.holders = workflow.GetVersion(ctx, "who-holds-the-clock", workflow.DefaultVersion, 1) != workflow.DefaultVersion
+	// Runs that began before curbstop noted who holds the clock (1), or heeded a
+	// new calendar before anything else (2), go on without.
+	version := workflow.GetVersion(ctx, "who-holds-the-clock", workflow.DefaultVersion, 2)
+	f.holders, f.heeds = version >= 1, version >= 2
 	workflow.GoNamed(ctx, "drafts", f.draft)
 	if err := f.change(ctx, func(time.Time) {}); err != nil {
 		return err
@@ -265,8 +317,14 @@ func (f *casefile) full(ctx workflow.Context) bool {
 }
 
 // quiet tells whether nothing is under way: no handler, no change of the
-// system's own, and no paper owed by a case that has ended.
+// system's own, nothing told that nobody took yet, and no paper owed by a case
+// that has ended.
 func (f *casefile) quiet(ctx workflow.Context) bool {
+	for _, told := range f.told {
+		if f.heeds && told.Len() > 0 {
+			return false
+		}
+	}
 	return workflow.AllHandlersFinished(ctx) && f.changing == 0 && (len(f.state.Drafts) == 0 || !f.state.Status.Ended())
 }
 

@@ -25,7 +25,7 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	if err := w.setup(ctx); err != nil {
 		return contract.Done{}, err
 	}
-	w.listen(ctx)
+	w.listenBeside(ctx)
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
 	}
@@ -44,33 +44,19 @@ type connection struct {
 	upgradeTended bool // the upgrade has ended, or knows of the withdrawal
 }
 
-// listen takes what comes from beside: the end of the upgrade that the case
-// waits for, and a new calendar; and it starts the upgrade when one is needed.
-func (w *connection) listen(ctx workflow.Context) {
+// listenBeside takes what comes from beside: the end of the upgrade that the
+// case waits for, and a new calendar; and it starts the upgrade when one is
+// needed. The state is looked up once the lock is held: decisions replace it.
+func (w *connection) listenBeside(ctx workflow.Context) {
 	listenForCalendar(ctx, &w.casefile)
-	workflow.GoNamed(ctx, "upgrade-finished", func(ctx workflow.Context) {
-		finished := workflow.GetSignalChannel(ctx, contract.UpgradeFinished)
-		for finished.Receive(ctx, nil) {
-			// The state is looked up once the lock is held: decisions replace it.
-			if err := w.change(ctx, func(now time.Time) { w.state.FinishUpgrade(now) }); err != nil {
-				return
-			}
-		}
-	})
+	w.listen(ctx, "upgrade-finished", contract.UpgradeFinished, func(now time.Time) { w.state.FinishUpgrade(now) })
 	workflow.GoNamed(ctx, "upgrade", func(ctx workflow.Context) { w.tendUpgrade(ctx) })
 }
 
 // listenForCalendar works the open deadlines out anew when a calendar version
 // touches the case. Rungs that fired stay fired.
 func listenForCalendar(ctx workflow.Context, f *casefile) {
-	workflow.GoNamed(ctx, "calendar-changed", func(ctx workflow.Context) {
-		changed := workflow.GetSignalChannel(ctx, contract.CalendarChanged)
-		for changed.Receive(ctx, nil) {
-			if err := f.change(ctx, func(time.Time) { f.state.Recalculate() }); err != nil {
-				return
-			}
-		}
-	})
+	f.calendars = f.listen(ctx, "calendar-changed", contract.CalendarChanged, func(time.Time) { f.state.Recalculate() })
 }
 
 // tendUpgrade starts the network upgrade's own workflow once the case needs

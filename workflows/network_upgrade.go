@@ -20,15 +20,7 @@ func NetworkUpgradeWorkflow(ctx workflow.Context, in contract.CaseInput) (contra
 		return contract.Done{}, err
 	}
 	listenForCalendar(ctx, &w.casefile)
-	workflow.GoNamed(ctx, "cancel", func(ctx workflow.Context) {
-		cancel := workflow.GetSignalChannel(ctx, contract.CancelUpgrade)
-		for cancel.Receive(ctx, nil) {
-			// The state is looked up once the lock is held: decisions replace it.
-			if err := w.change(ctx, func(now time.Time) { w.state.Cancel(now) }); err != nil {
-				return
-			}
-		}
-	})
+	w.listen(ctx, "cancel", contract.CancelUpgrade, func(now time.Time) { w.state.Cancel(now) })
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
 	}

@@ -153,7 +153,9 @@ func TestExtension(t *testing.T) {
 		p.until("2026-11-27 18:00")
 		late := extend
 		late.Deadline = p.task(casework.AssessNetwork).ID
-		p.refused("extension_too_late", late)
+		f := p.refused("extension_too_late", late)
+		require.Equal(t, "时限已于 2026-11-27 17:30 到期，不能再延期；可答复升级：改派、调度或说明", f.ZH)
+		require.Contains(t, f.EN, "answer its escalation: reassign, dispatch or note")
 		p.leave()
 	})
 }
@@ -341,6 +343,20 @@ func TestWeekOfOutage(t *testing.T) {
 		require.Equal(t, []string{
 			"reminder 2026-11-25 15:30", "breach 2026-11-25 17:30", "taskforce_lead 2026-11-26 14:30", "management 2026-11-27 17:30",
 		}, fired)
+		p.leave()
+	})
+}
+
+// A pause without a reason is refused, and the refusal says which are allowed.
+func TestPauseWithoutAReason(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		f := p.refused("invalid_input", casework.PauseCase{By: byStaff, PlannedEnd: at(t, "2026-11-25 09:00")})
+		require.Equal(t, []string{"reason", "evidence"}, fields(f))
+		require.Equal(t, "暂停原因应为：customer_not_ready, external_approval, force_majeure", f.Fields[0].ZH)
+		require.Equal(t, "reason must be one of: customer_not_ready, external_approval, force_majeure", f.Fields[0].EN)
+		require.Equal(t, casework.Open, p.snapshot.Status)
 		p.leave()
 	})
 }

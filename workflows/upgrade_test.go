@@ -199,3 +199,26 @@ func TestUpgradeHasDeadlinesOfItsOwn(t *testing.T) {
 		p.leave()
 	})
 }
+
+// A survey that is reported only when the upgrade is finished was held while it
+// was being built: the service limit stood from then until its end.
+func TestLateSurveyCountsTheUpgradeThatHasEnded(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		survey := p.reach(casework.ConductSurvey, upgrade)
+		conducted := at(t, "2026-11-23 11:00")
+		p.until("2026-11-23 16:00")
+		p.on(upgradeNumber).straight()
+		p.until("2026-11-23 17:00")
+		p.must(enter(survey, casework.SurveyInput{
+			ConductedAt: conducted, Connectable: true, InformationChecked: true, ApplicationCompleted: true, DesignConfirmed: true,
+			Design: &casework.Design{Atlas: "WS-01", MeterDiameter: 50, PipeMaterial: "PE100", PipeLength: 35.5},
+		}))
+		d, _ := p.snapshot.Deadline(casework.LaneDeadline)
+		// One working day after the survey, and the three working hours until four o'clock.
+		require.Equal(t, hours(t).Add(at(t, "2026-11-24 17:30"), hours(t).Between(conducted, p.snapshot.Upgrade.DoneAt)).UTC(), d.Due.At.UTC())
+		require.Equal(t, "2026-11-25 11:30", casework.Clock(d.Due.At))
+		p.leave()
+	})
+}
