@@ -231,7 +231,7 @@ func (s *Store) WorkInProgress(ctx context.Context, f casework.SupervisionFilter
 		Median, P90, Oldest, Received time.Time
 		Buckets                       []int64 `gorm:"serializer:json"`
 	}](ctx, s, "count work in progress", `
-		WITH open AS (
+		WITH open AS MATERIALIZED ( -- else the look-up of entered is done for each use
 			SELECT c.stage, c.status, c.received_at, coalesce((
 				SELECT max(e.at) FROM events AS e WHERE e.case_number = c.number AND e.kind = 'stage_entered'), c.received_at) AS entered
 			FROM cases AS c

@@ -35,17 +35,26 @@ func TestMeasureReports(t *testing.T) {
 				rows, err := s.DueOn(t.Context(), q)
 				return len(rows), err
 			},
-			"overdue":          func() (any, error) { rows, n, err := s.Overdue(t.Context(), filter, 5000); return fmt.Sprint(len(rows), " of ", n), err },
-			"breaches":         func() (any, error) { rows, n, err := s.Breaches(t.Context(), filter, 20); return fmt.Sprint(len(rows), " of ", n), err },
-			"rungs":            func() (any, error) { return s.RungPositions(t.Context(), filter) },
-			"escalations":      func() (any, error) { return s.OpenEscalations(t.Context(), filter) },
-			"on time":          func() (any, error) { rows, err := s.OnTime(t.Context(), filter); return rows[0], err },
-			"work in progress": func() (any, error) { rows, err := s.WorkInProgress(t.Context(), filter, ageBounds); return rows[0], err },
-			"paused":           func() (any, error) { rows, err := s.PausedCases(t.Context(), filter); return len(rows), err },
-			"party times":      func() (any, error) { rows, err := s.PartyTimes(t.Context(), filter); return rows[0], err },
-			"open holdings":    func() (any, error) { rows, err := s.OpenHoldings(t.Context(), filter); return len(rows), err },
-			"verdicts":         func() (any, error) { return s.Verdicts(t.Context(), filter) },
-			"zeros":            func() (any, error) { return s.Zeros(t.Context(), filter) },
+			"overdue": func() (any, error) {
+				rows, n, err := s.Overdue(t.Context(), filter, 5000)
+				return fmt.Sprint(len(rows), " of ", n), err
+			},
+			"breaches": func() (any, error) {
+				rows, n, err := s.Breaches(t.Context(), filter, 20)
+				return fmt.Sprint(len(rows), " of ", n), err
+			},
+			"rungs":       func() (any, error) { return s.RungPositions(t.Context(), filter) },
+			"escalations": func() (any, error) { return s.OpenEscalations(t.Context(), filter) },
+			"on time":     func() (any, error) { rows, err := s.OnTime(t.Context(), filter); return rows[0], err },
+			"work in progress": func() (any, error) {
+				rows, err := s.WorkInProgress(t.Context(), filter, ageBounds)
+				return rows[0], err
+			},
+			"paused":        func() (any, error) { rows, err := s.PausedCases(t.Context(), filter); return len(rows), err },
+			"party times":   func() (any, error) { rows, err := s.PartyTimes(t.Context(), filter); return rows[0], err },
+			"open holdings": func() (any, error) { rows, err := s.OpenHoldings(t.Context(), filter); return len(rows), err },
+			"verdicts":      func() (any, error) { return s.Verdicts(t.Context(), filter) },
+			"zeros":         func() (any, error) { return s.Zeros(t.Context(), filter) },
 		} {
 			_, err := ask() // warm
 			require.NoError(t, err, name)

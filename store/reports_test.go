@@ -69,6 +69,9 @@ func drawFile(d *rand.Rand, n int) (*file, casework.Changes) {
 	last := received
 	for range d.IntN(3) {
 		last = last.Add(time.Duration(d.IntN(100)) * time.Hour)
+		if bound := one(d, ageBounds...); d.IntN(3) == 0 && bound.After(last) {
+			last = bound // just on the edge of two ages
+		}
 		event(casework.StageEntered, last, k.Stage)
 		f.entered[k.Stage] = last
 	}
