@@ -100,10 +100,6 @@ func (m *memory) Holdings(_ context.Context, number string) ([]casework.Holding,
 	return m.held[number], m.down
 }
 
-func (m *memory) Notices(context.Context) (calendar.Notices, error) {
-	return calendar.Notices{}, m.down
-}
-
 var supervisors = []string{"taskforce_office", "taskforce_lead", "management", "auditor"}
 
 var reportNames = []string{"due-today", "overdue", "ladder", "on-time", "work-in-progress", "paused", "clock"}

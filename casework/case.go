@@ -450,7 +450,7 @@ func movesText(moves []Move) Text {
 func dueText(d calendar.Due) string {
 	switch {
 	case d.Stopped:
-		return "余 " + d.Remaining.Round(time.Minute).String()
+		return "余 " + Worked(d.Remaining)
 	case d.Provisional:
 		return Clock(d.At) + "（暂定）"
 	}
