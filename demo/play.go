@@ -111,6 +111,9 @@ func (p *Play) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			if err := p.answerBreaches(ctx); err != nil && ctx.Err() == nil {
+				p.faults.add("answer a breach: " + err.Error())
+			}
 			p.Say("%3.0f 秒：办结任务 %d，结案 %d，搁置 %d", time.Since(began).Seconds(), p.done.Load(), p.ended.Load(), p.left.Load())
 		}
 	}

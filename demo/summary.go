@@ -24,9 +24,6 @@ func (p *Play) Await(ctx context.Context, most time.Duration) error {
 		if len(top) >= 3 {
 			return nil
 		}
-		if err := p.answerBreaches(ctx); err != nil {
-			return err
-		}
 		p.Say("等待超时升级：已到经管层 %d 件", len(top))
 		if err := p.pause(ctx, 3*time.Second, true); err != nil {
 			return err
