@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
@@ -74,8 +75,10 @@ func (s *Store) RouteMessages(ctx context.Context, limit int, plan func(casework
 			DoUpdates: append(clause.AssignmentColumns([]string{"state", "next_at"}), clause.Assignments(map[string]any{"settled_at": nil})...),
 			Where:     clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "deliveries.state = 'moot'"}}},
 		}
-		if err := insert(tx, made, again); err != nil {
-			return err
+		if len(made) > 0 {
+			if err := tx.Clauses(again).Create(&made).Error; err != nil {
+				return err
+			}
 		}
 		return tx.Exec("UPDATE messages SET routed_at = ? WHERE id IN ?", now, ids).Error
 	})
@@ -275,23 +278,14 @@ func (s *Store) messageLines(ctx context.Context, rows []messageLineRow) ([]case
 // abandonMessages takes back the messages of an abandoned tail. What was on its
 // way to somebody, or may have been, stays on record as abandoned. Messages are
 // locked before their deliveries, as the router does it.
-func (r caseRows) abandonMessages(tx *gorm.DB) error {
+func (r caseRows) abandonMessages(b *pgx.Batch) {
 	number := r.snapshot.Line.Number
-	const tail = "(SELECT id FROM messages WHERE case_number = ? AND since >= ?)"
-	err := tx.Exec("SELECT id FROM messages WHERE case_number = ? AND since >= ? ORDER BY id FOR UPDATE", number, r.since).Error
-	if err == nil {
-		err = tx.Exec("DELETE FROM deliveries WHERE attempts = 0 AND message_id IN "+tail, number, r.since).Error
-	}
-	if err == nil {
-		err = tx.Exec("UPDATE deliveries SET state = 'moot', settled_at = ? WHERE state = 'pending' AND message_id IN "+tail, r.at, number, r.since).Error
-	}
-	if err == nil {
-		err = tx.Exec("DELETE FROM messages WHERE case_number = ? AND since >= ? AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.id)", number, r.since).Error
-	}
-	if err == nil {
-		err = tx.Exec("UPDATE messages SET abandoned_at = ?, routed_at = ? WHERE case_number = ? AND since >= ?", r.at, r.at, number, r.since).Error
-	}
-	return err
+	const tail = "(SELECT id FROM messages WHERE case_number = $1 AND since >= $2)"
+	b.Queue("SELECT id FROM messages WHERE case_number = $1 AND since >= $2 ORDER BY id FOR UPDATE", number, r.since)
+	b.Queue("DELETE FROM deliveries WHERE attempts = 0 AND message_id IN "+tail, number, r.since)
+	b.Queue("UPDATE deliveries SET state = 'moot', settled_at = $3 WHERE state = 'pending' AND message_id IN "+tail, number, r.since, r.at)
+	b.Queue("DELETE FROM messages WHERE case_number = $1 AND since >= $2 AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.id)", number, r.since)
+	b.Queue("UPDATE messages SET abandoned_at = $3, routed_at = $3 WHERE case_number = $1 AND since >= $2", number, r.since, r.at)
 }
 
 // toldAgain is what becomes of a message that is recorded already: nothing,

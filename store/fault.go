@@ -41,7 +41,8 @@ func unreachable(err error) bool {
 	}
 	_, network := errors.AsType[net.Error](err)
 	_, connect := errors.AsType[*pgconn.ConnectError](err)
-	return network || connect || slices.ContainsFunc(brokenConnection, func(broken error) bool { return errors.Is(err, broken) })
+	// A connection that is found closed says only that nothing was sent.
+	return network || connect || pgconn.SafeToRetry(err) || slices.ContainsFunc(brokenConnection, func(broken error) bool { return errors.Is(err, broken) })
 }
 
 // brokenConnection lists what a connection that ends says, and a deadline

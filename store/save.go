@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
@@ -52,7 +55,24 @@ func (s *Store) Save(ctx context.Context, k *casework.Case, c casework.Changes) 
 	if err != nil {
 		return err
 	}
-	return failed("save", s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error { return rows.write(ctx, tx) }))
+	return failed("save", s.transact(ctx, func(tx pgx.Tx) error { return rows.write(ctx, tx, s.db) }))
+}
+
+// transact gives a transaction in which statements can be sent many at a time.
+// database/sql knows no batches, so it lends the connection.
+func (s *Store) transact(ctx context.Context, do func(tx pgx.Tx) error) error {
+	lent, err := s.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	err = lent.Raw(func(c any) error {
+		connection, ok := c.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("the driver's connection is a %T", c)
+		}
+		return pgx.BeginFunc(ctx, connection.Conn(), do)
+	})
+	return errors.Join(err, lent.Close())
 }
 
 // caseRows are the rows of one Save, sealed before the transaction begins so
@@ -173,68 +193,84 @@ func deadlineOf(t casework.Task, k *casework.Case, c casework.Changes) *casework
 	return nil
 }
 
-// write is the transaction of a Save.
-func (r caseRows) write(ctx context.Context, tx *gorm.DB) error {
-	version, err := r.lock(ctx, tx)
+// write is the transaction of a Save. It takes few round trips, for they are
+// what many Saves at once wait for: one to lock and look, one to write.
+func (r caseRows) write(ctx context.Context, tx pgx.Tx, db *gorm.DB) error {
+	recorded, err := r.lock(ctx, tx, db)
 	if err != nil {
 		return err
 	}
-	ruling, err := r.judge(ctx, tx, version)
-	switch {
-	case err != nil:
+	ruling, err := r.judge(recorded)
+	if err != nil || ruling == nothingNew {
 		return err
-	case ruling == nothingNew:
-		return nil
-	case ruling == laterTruth:
-		if err := r.abandon(tx); err != nil {
-			return err
-		}
+	}
+	var b pgx.Batch
+	if ruling == laterTruth {
+		r.abandon(&b)
 		r.deadlines = append(r.deadlines, r.standingDeadlines...)
 		r.escalations = append(r.escalations, r.standingEscalations...)
 		r.holdings = append(r.holdings, r.standingHoldings...)
 	}
 	replace := clause.OnConflict{UpdateAll: true}
 	keep := clause.OnConflict{DoNothing: true}
-	if err = insert(tx, []caseRow{r.snapshot}, replace); err == nil {
-		err = insert(tx, r.events, keep)
+	err = errors.Join(
+		insert(&b, db, []caseRow{r.snapshot}, replace),
+		insert(&b, db, r.events, keep),
+		insert(&b, db, since(r.since, r.tasks), replace),
+		insert(&b, db, since(r.since, r.deadlines), replace),
+		insert(&b, db, since(r.since, r.escalations), replace),
+		insert(&b, db, since(r.since, r.touchpoints), keep),
+		insert(&b, db, since(r.since, r.documents), keep),
+		insert(&b, db, since(r.since, r.messages), toldAgain),
+		insert(&b, db, since(r.since, r.holdings), replace),
+	)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = insert(tx, since(r.since, r.tasks), replace)
-	}
-	if err == nil {
-		err = insert(tx, since(r.since, r.deadlines), replace)
-	}
-	if err == nil {
-		err = insert(tx, since(r.since, r.escalations), replace)
-	}
-	if err == nil {
-		err = insert(tx, since(r.since, r.touchpoints), keep)
-	}
-	if err == nil {
-		err = insert(tx, since(r.since, r.documents), keep)
-	}
-	if err == nil {
-		err = insert(tx, since(r.since, r.messages), toldAgain)
-	}
-	if err == nil {
-		err = insert(tx, since(r.since, r.holdings), replace)
-	}
-	return err
+	return tx.SendBatch(ctx, &b).Close()
+}
+
+// history is what is recorded of a case: its version, and the events under the
+// numbers of a Save with the last one before them.
+type history struct {
+	version int64
+	events  []eventRow // only what tells them apart
 }
 
 // lock takes the lock on the case's own row, which puts Saves of one case into
-// a line, and tells the version stored. A case that is not there yet is
-// inserted: of two that are first, one inserts it and the other waits for that.
-func (r caseRows) lock(ctx context.Context, tx *gorm.DB) (version int64, err error) {
-	locked := clause.Locking{Strength: clause.LockingStrengthUpdate}
+// a line, and tells what is recorded. A case that is not there yet is inserted:
+// of two that are first, one inserts it and the other waits for that.
+func (r caseRows) lock(ctx context.Context, tx pgx.Tx, db *gorm.DB) (history, error) {
+	line := &r.snapshot.Line
 	for {
-		stored, err := gorm.G[caseLine](tx, locked).Where("number = ?", r.snapshot.Line.Number).Take(ctx)
-		if !errors.Is(err, gorm.ErrRecordNotFound) {
-			return stored.Version, err
+		var stored history
+		var look pgx.Batch
+		look.Queue("SELECT version FROM cases WHERE number = $1 FOR UPDATE", line.Number).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&stored.version) })
+		// A statement of its own, which sees what the lock was waited for.
+		look.Queue("SELECT n, at, kind, actor, task FROM events WHERE case_number = $1 AND n BETWEEN least($2, (SELECT version FROM cases WHERE number = $1)) AND $3 ORDER BY n",
+			line.Number, r.since-1, line.Version).
+			Query(func(rows pgx.Rows) (err error) {
+				stored.events, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (e eventRow, err error) {
+					return e, row.Scan(&e.N, &e.At, &e.Kind, &e.Actor, &e.Task)
+				})
+				return err
+			})
+		err := tx.SendBatch(ctx, &look).Close()
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return stored, err
 		}
-		inserted := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&r.snapshot)
-		if inserted.Error != nil || inserted.RowsAffected == 1 {
-			return 0, inserted.Error
+		inserted := false
+		var first pgx.Batch
+		if err := insert(&first, db, []caseRow{r.snapshot}, clause.OnConflict{DoNothing: true}); err != nil {
+			return history{}, err
+		}
+		first.QueuedQueries[0].Exec(func(tag pgconn.CommandTag) error {
+			inserted = tag.RowsAffected() == 1
+			return nil
+		})
+		if err := tx.SendBatch(ctx, &first).Close(); err != nil || inserted {
+			return history{}, err
 		}
 	}
 }
@@ -249,19 +285,14 @@ const (
 )
 
 // judge compares what is to be saved with what is recorded. The lock is held.
-func (r caseRows) judge(ctx context.Context, tx *gorm.DB, version int64) (ruling, error) {
+func (r caseRows) judge(stored history) (ruling, error) {
 	if len(r.events) == 0 {
-		if r.snapshot.Line.Version < version {
+		if r.snapshot.Line.Version < stored.version {
 			return nothingNew, nil
 		}
 		return nextTruth, nil
 	}
-	// The same numbers, and the last event before them.
-	recorded, err := gorm.G[eventRow](tx).Where("case_number = ? AND n BETWEEN ? AND ?",
-		r.snapshot.Line.Number, min(r.since-1, version), r.snapshot.Line.Version).Order("n").Find(ctx)
-	if err != nil {
-		return nothingNew, err
-	}
+	recorded := stored.events
 	first := r.events[0]
 	if len(recorded) > 0 && recorded[0].N < first.N {
 		if first.moment().Before(recorded[0].At) {
@@ -290,24 +321,17 @@ func (r caseRows) judge(ctx context.Context, tx *gorm.DB, version int64) (ruling
 // abandon takes back what is recorded from the first event on. Rows that are
 // older but were changed since are written anew by who calls it: what has ended
 // in truth is among the changes, or had ended before and can't have changed.
-func (r caseRows) abandon(tx *gorm.DB) error {
+func (r caseRows) abandon(b *pgx.Batch) {
 	const columns = "case_number, n, at, kind, actor, stage, task, note_zh, note_en, data"
 	number := r.snapshot.Line.Number
 	// The guard of events lets go only what it sees kept, so it is kept first.
-	err := tx.Exec("INSERT INTO abandoned_events ("+columns+", abandoned_at, replaced_by) SELECT "+columns+", ?, ? FROM events WHERE case_number = ? AND n >= ? ORDER BY n",
-		r.at, r.snapshot.Line.Version, number, r.since).Error
-	if err == nil {
-		err = tx.Exec("DELETE FROM events WHERE case_number = ? AND n >= ?", number, r.since).Error
-	}
+	b.Queue("INSERT INTO abandoned_events ("+columns+", abandoned_at, replaced_by) SELECT "+columns+", $1, $2 FROM events WHERE case_number = $3 AND n >= $4 ORDER BY n",
+		r.at, r.snapshot.Line.Version, number, r.since)
+	b.Queue("DELETE FROM events WHERE case_number = $1 AND n >= $2", number, r.since)
 	for _, table := range []schema.Tabler{taskRow{}, deadlineRow{}, escalationRow{}, touchpointRow{}, documentRow{}, holdingRow{}} {
-		if err == nil {
-			err = tx.Exec("DELETE FROM ? WHERE case_number = ? AND since >= ?", clause.Table{Name: table.TableName()}, number, r.since).Error
-		}
+		b.Queue("DELETE FROM "+table.TableName()+" WHERE case_number = $1 AND since >= $2", number, r.since)
 	}
-	if err == nil {
-		err = r.abandonMessages(tx)
-	}
-	return err
+	r.abandonMessages(b)
 }
 
 // since makes rows remember with which event they were recorded.
@@ -319,12 +343,15 @@ func since[R schema.Tabler](n int64, rows []R) []sinceRow[R] {
 	return remembered
 }
 
-// insert writes rows in one statement.
-func insert[R any](tx *gorm.DB, rows []R, on clause.OnConflict) error {
+// insert puts the statement that writes rows into a batch. gorm words it and
+// runs nothing.
+func insert[R any](b *pgx.Batch, db *gorm.DB, rows []R, on clause.OnConflict) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	return tx.Clauses(on).Create(&rows).Error
+	worded := db.Session(&gorm.Session{DryRun: true}).Clauses(on).Create(&rows)
+	b.Queue(worded.Statement.SQL.String(), worded.Statement.Vars...)
+	return worded.Error
 }
 
 // same compares what tells events apart; sealed bytes differ each time.

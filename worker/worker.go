@@ -49,15 +49,33 @@ func New(c client.Client, a Activities, o Options) worker.Worker {
 	return w
 }
 
+// stickyPatience is how long a case waits for the worker that still holds it in
+// memory before any worker may take it up from its whole history. When many
+// cases wake at one moment they wait for their turn, and the SDK's 5 seconds
+// would have most of them replayed; a worker that died holds its cases up for
+// this long, so it is less than the 20 seconds that the API waits for an answer.
+const stickyPatience = 15 * time.Second
+
+// pollers ask the server for work. The SDK's 2 starve under many callers at
+// once, and a fall to 1 in quiet hours takes half a minute to make good. More
+// do harm: the server gives itself a second to hand a task to a poller that
+// waits, and with a hundred on a small machine it takes longer. The task is
+// lost then until it times out, and the case decides twice.
+func pollers() worker.PollerBehavior {
+	return worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{
+		InitialNumberOfPollers: 8, MinimumNumberOfPollers: 8, MaximumNumberOfPollers: 16,
+	})
+}
+
 // Tuning is how curbstop's workers poll, stop and register; a benchmark gives a
 // worker of its own the same.
 func Tuning() worker.Options {
 	return worker.Options{
-		WorkerStopTimeout: 10 * time.Second,
-		// Fixed pollers starve under many callers at once.
-		WorkflowTaskPollerBehavior:  worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		ActivityTaskPollerBehavior:  worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
-		DisableRegistrationAliasing: true,
+		WorkerStopTimeout:            10 * time.Second,
+		StickyScheduleToStartTimeout: stickyPatience,
+		WorkflowTaskPollerBehavior:   pollers(),
+		ActivityTaskPollerBehavior:   pollers(),
+		DisableRegistrationAliasing:  true,
 	}
 }
 

@@ -124,6 +124,7 @@ type recorder struct {
 	activities.Recorder
 	mu    sync.Mutex
 	due   time.Time
+	open  map[string]bool // cases whose first task is recorded
 	fired map[string]lateOne
 }
 
@@ -136,12 +137,21 @@ func (r *recorder) Save(ctx context.Context, k *casework.Case, c casework.Change
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(c.Tasks) > 0 {
+		r.open[k.Number] = true
+	}
 	for _, e := range c.Escalations {
 		if _, known := r.fired[k.Number]; !known {
 			r.fired[k.Number] = lateOne{woke: e.FiredAt.Sub(r.due), done: now.Sub(r.due)}
 		}
 	}
 	return nil
+}
+
+func (r *recorder) working() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.open)
 }
 
 func (r *recorder) count() int {
@@ -162,7 +172,7 @@ func (h *herd) cases(ctx context.Context, perSecond int) (lateness, error) {
 	if err != nil {
 		return lateness{}, err
 	}
-	h.save = &recorder{Recorder: h.s.Store, due: due, fired: map[string]lateOne{}}
+	h.save = &recorder{Recorder: h.s.Store, due: due, open: map[string]bool{}, fired: map[string]lateOne{}}
 	w := worker.New(h.s.Temporal, worker.Activities{
 		Records:   &activities.Records{Recorder: h.save},
 		Deadlines: &activities.Deadlines{Calendars: h.s.Store},
@@ -175,23 +185,11 @@ func (h *herd) cases(ctx context.Context, perSecond int) (lateness, error) {
 
 	h.say("opening %d cases, whose first limit runs out at %s", h.n, due.Format(time.TimeOnly))
 	began := time.Now()
-	if err := h.each(ctx, "opened", func(ctx context.Context, i int) error {
-		number := fmt.Sprintf("W-HERD-%06d", i)
-		r := request(number)
-		handle, err := h.s.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-			ID: contract.WorkflowID(number), TaskQueue: contract.TaskQueue, TypedSearchAttributes: contract.SearchAttributes(r, terms.Lane),
-		}, contract.ConnectionWorkflow, contract.CaseInput{Number: number, Request: r, Terms: terms, By: casework.System()})
-		if err != nil {
-			return err
-		}
-		opened, err := h.s.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-			WorkflowID: handle.GetID(), UpdateName: contract.Opened, WaitForStage: client.WorkflowUpdateStageCompleted,
-		})
-		if err != nil {
-			return err
-		}
-		return opened.Get(ctx, nil)
-	}); err != nil {
+	if err := h.each(ctx, "started", func(ctx context.Context, i int) error { return h.open(ctx, fmt.Sprintf("W-HERD-%06d", i), terms) }); err != nil {
+		return lateness{}, err
+	}
+	// What opening sets off must not be under way any more at the moment itself.
+	if err := h.await(ctx, "opened", due, h.save.working); err != nil {
 		return lateness{}, err
 	}
 	took := time.Since(began)
@@ -199,6 +197,7 @@ func (h *herd) cases(ctx context.Context, perSecond int) (lateness, error) {
 	if time.Until(due) < 5*time.Second {
 		return lateness{}, fmt.Errorf("this machine opened %.0f cases a second: start again with -rate %.0f", float64(h.n)/took.Seconds(), float64(h.n)/took.Seconds()*0.9)
 	}
+	h.say("waiting for %s", due.In(calendar.Shanghai).Format(time.TimeOnly))
 	if err := h.await(ctx, "breaches recorded", due, h.save.count); err != nil {
 		return lateness{}, err
 	}
@@ -207,6 +206,21 @@ func (h *herd) cases(ctx context.Context, perSecond int) (lateness, error) {
 		l.woke, l.done = append(l.woke, one.woke), append(l.done, one.done)
 	}
 	return l, nil
+}
+
+// open starts a case that owes no paper: a herd does not come straight after as
+// many new requests, whose papers would be written while it is due.
+func (h *herd) open(ctx context.Context, number string, terms casework.Terms) error {
+	r := request(number)
+	k := casework.NewCase(number, r, terms, casework.System(), time.Now())
+	k.Drafts = nil
+	if err := h.s.Store.Save(ctx, k, k.TakeChanges()); err != nil {
+		return err
+	}
+	_, err := h.s.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: contract.WorkflowID(number), TaskQueue: contract.TaskQueue, TypedSearchAttributes: contract.SearchAttributes(r, terms.Lane),
+	}, contract.ConnectionWorkflow, contract.CaseInput{Number: number, State: k})
+	return err
 }
 
 // closingAt are the terms by which the first limit of every case runs out at
@@ -267,6 +281,7 @@ func (h *herd) timers(ctx context.Context) (lateness, error) {
 	if time.Until(due) < 5*time.Second {
 		return lateness{}, errors.New("the timers were due before all had started")
 	}
+	h.say("waiting for %s", due.In(calendar.Shanghai).Format(time.TimeOnly))
 	err := h.await(ctx, "timers fired", due, func() int {
 		mu.Lock()
 		defer mu.Unlock()
@@ -304,7 +319,6 @@ const longest = 20 * time.Minute
 func (h *herd) await(ctx context.Context, what string, due time.Time, count func() int) error {
 	ctx, cancel := context.WithDeadline(ctx, due.Add(longest))
 	defer cancel()
-	h.say("waiting for %s", due.In(calendar.Shanghai).Format(time.TimeOnly))
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	said := due
@@ -319,7 +333,9 @@ func (h *herd) await(ctx context.Context, what string, due time.Time, count func
 			}
 		}
 	}
-	h.say("all %d %s, %s after the moment", h.n, what, time.Since(due).Round(time.Millisecond))
+	if late := time.Since(due); late > 0 {
+		h.say("all %d %s, %s after the moment", h.n, what, late.Round(time.Millisecond))
+	}
 	return nil
 }
 
