@@ -97,4 +97,8 @@ const (
 	ConnectionCase CaseKind = "connection"
 	UpgradeCase    CaseKind = "network_upgrade"
 	DutyCase       CaseKind = "duty" // work of the utility's own; see duty.go
+
+	TransferCase CaseKind = "account_transfer" // 过户: an account changes its holder
+	ClosingCase  CaseKind = "account_closing"  // 销户: an account is closed
+	OrderCase    CaseKind = "hotline_order"    // 12345 工单
 )
