@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -157,14 +158,19 @@ func (w Worded) Get(name string) string {
 }
 
 // Object gives the fields as a JSON object; a name with dots stands for nested
-// objects.
-func (w Worded) Object() *Value {
+// objects. The numbers are the names of fields that hold no text but a number.
+func (w Worded) Object(numbers ...string) *Value {
 	root := &Value{kind: object}
 	for _, f := range w.Fields {
 		root.put(f.Name, f.Value)
+		if slices.Contains(numbers, f.Name) && wholeNumber.MatchString(f.Value) {
+			root.At(f.Name).kind = number
+		}
 	}
 	return root
 }
+
+var wholeNumber = regexp.MustCompile(`^(?:0|[1-9]\d{0,14})$`)
 
 // Set puts a text at a path, in objects that are made where they are missing.
 func (v *Value) Set(path, said string) *Value {
@@ -283,17 +289,35 @@ func ReplySettings(besides map[string]func(string) error) map[string]func(string
 	return settings
 }
 
-// Reply words an answer by the settings of [ReplySettings].
-func (f *File) Reply(m platforms.Message, o platforms.Outcome) platforms.Reply {
-	body := NewObject()
-	code := f.Setting("reply.ok", "200")
-	if o.Fault != nil {
-		code = f.Setting("reply.failed", "500")
+// RepliesOf are the settings of [ReplySettings] for layouts that are answered
+// each in its own way: the name of the layout stands before them.
+func RepliesOf(layouts ...string) map[string]func(string) error {
+	settings := map[string]func(string) error{}
+	for _, l := range layouts {
+		for name, judge := range ReplySettings(nil) {
+			settings[l+"."+name] = judge
+		}
 	}
-	body.put(f.Setting("reply.code", "code"), code)
-	body.put(f.Setting("reply.message", "msg"), Said(m, o))
+	return settings
+}
+
+// Reply words an answer by the settings of [ReplySettings].
+func (f *File) Reply(o platforms.Outcome, said string) platforms.Reply { return f.ReplyAs("", o, said) }
+
+// ReplyAs is Reply for a layout that is answered in its own way.
+func (f *File) ReplyAs(layout string, o platforms.Outcome, said string) platforms.Reply {
+	setting := func(name, otherwise string) string {
+		return f.Setting(Join(layout, name), f.Setting(name, otherwise))
+	}
+	body := NewObject()
+	code := setting("reply.ok", "200")
+	if o.Fault != nil {
+		code = setting("reply.failed", "500")
+	}
+	body.put(setting("reply.code", "code"), code)
+	body.put(setting("reply.message", "msg"), said)
 	if len(o.Numbers) > 0 {
-		body.put(f.Setting("reply.number", "data.number"), strings.Join(o.Numbers, ","))
+		body.put(setting("reply.number", "data.number"), strings.Join(o.Numbers, ","))
 	}
 	return JSONReply(body)
 }

@@ -194,9 +194,32 @@ func split(text, separator string) []string {
 	})
 }
 
-// Reply implements [platforms.Adapter].
+// Reply implements [platforms.Adapter]. What was asked for besides and is not
+// ours is said too.
 func (a *Adapter) Reply(m platforms.Message, o platforms.Outcome) platforms.Reply {
-	return a.file.Reply(m, o)
+	said := mapping.Said(m, o)
+	if o.Fault == nil {
+		for _, code := range a.notOurs(m) {
+			said += "；“" + code + "”不属供水、供气服务，未受理"
+		}
+	}
+	return a.file.Reply(o, said)
+}
+
+func (a *Adapter) notOurs(m platforms.Message) []string {
+	root, err := mapping.ParseObject(m.Body)
+	if layout, _ := a.file.LayoutOf(m.Kind); err != nil || layout != Application {
+		return nil
+	}
+	var all []string
+	for _, v := range a.file.Read(Application, root).Part("utilities").Items() {
+		for _, code := range split(v.Text(), a.file.Setting("separator", ",")) {
+			if u, _ := a.file.Code("utility", code); u == mapping.Other {
+				all = append(all, code)
+			}
+		}
+	}
+	return all
 }
 
 // Report implements [platforms.Adapter].

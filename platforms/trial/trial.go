@@ -239,7 +239,7 @@ func (l leaf) within(said map[string]bool) bool {
 	}
 	for _, inner := range opened(l.text) {
 		parts := leavesOf(l.path, inner)
-		if len(parts) > 0 && !slices.ContainsFunc(parts, func(p leaf) bool { return !p.within(said) }) {
+		if !slices.ContainsFunc(parts, func(p leaf) bool { return !p.within(said) }) {
 			return true
 		}
 	}
