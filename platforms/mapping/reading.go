@@ -94,6 +94,9 @@ func (r *Reading) FieldOf(field string) string {
 // stands: what follows from it tells nobody anything new.
 func (r *Reading) Fault(field string, t casework.Text) { r.faultAt(r.FieldOf(field), t) }
 
+// FaultAt is Fault for a field of theirs that is none of ours.
+func (r *Reading) FaultAt(path string, t casework.Text) { r.faultAt(Join(r.prefix, path), t) }
+
 func (r *Reading) faultAt(name string, t casework.Text) {
 	if !slices.ContainsFunc(r.faults, func(f casework.FieldFault) bool { return f.Field == name }) {
 		r.faults = append(r.faults, casework.FieldFault{Field: name, Text: t})

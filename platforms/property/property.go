@@ -230,8 +230,10 @@ func yuan(fen int64) string {
 
 // Report implements [platforms.Adapter].
 func (a *Adapter) Report(r platforms.Report) (platforms.Outgoing, bool, error) {
-	external, account, _ := strings.Cut(r.External, "/")
-	r.External = external
+	account := ""
+	if i := strings.LastIndexByte(r.External, '/'); i >= 0 {
+		r.External, account = r.External[:i], r.External[i+1:]
+	}
 	if r.Service == nil {
 		r.Service = &casework.ServiceRequest{Account: account}
 	}
