@@ -384,6 +384,7 @@ func (f *File) Layout(name string) (Layout, bool) {
 
 // LayoutOf finds the layout of the messages that arrive at a place.
 func (f *File) LayoutOf(kind string) (string, bool) {
+	kind, _, _ = strings.Cut(kind, "?")
 	kind = strings.Trim(kind, "/")
 	for _, name := range slices.Sorted(maps.Keys(f.layouts)) {
 		for _, k := range f.layouts[name].Kinds {

@@ -261,6 +261,9 @@ func Object(parts ...Part) *Value {
 	return v
 }
 
+// TextOf is a text.
+func TextOf(s string) *Value { return &Value{kind: text, text: s} }
+
 // Part is a named part of [Object].
 type Part struct {
 	Name  string

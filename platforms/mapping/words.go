@@ -178,6 +178,13 @@ func (v *Value) Set(path, said string) *Value {
 	return v
 }
 
+// SetEmptyList puts a list without items at a path.
+func (v *Value) SetEmptyList(path string) *Value {
+	v.put(path, "")
+	*v.At(path) = Value{kind: list}
+	return v
+}
+
 // NewObject is an object without fields.
 func NewObject() *Value { return &Value{kind: object} }
 
