@@ -61,7 +61,16 @@ func (a *Adapter) open(layout string, m platforms.Message) (*mapping.Value, erro
 		}
 		return root, a.unseal(root.At("req"))
 	case waterB, waterBCheck:
-		return mapping.ParseForm(m.Body, "data")
+		root, err := mapping.ParseForm(m.Body, "data")
+		if err != nil {
+			return nil, err
+		}
+		if data := root.At("data"); data.Text() != "" { // encoded, as forms should be
+			if err := data.Unfold(); err != nil {
+				return nil, mapping.Faulty("data", casework.AsFault(err).Fields[0].Text)
+			}
+		}
+		return root, nil
 	}
 	root, err := mapping.ParseObject(m.Body)
 	if err != nil {

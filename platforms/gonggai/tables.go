@@ -37,7 +37,7 @@ const (
 const ours = "c5b09000-"
 
 // readRow reads a row of an exchange table, with what [Adapter.Poll] put beside
-// it: the project, its units and attachments, and whether the thing is alive.
+// it: the project, its units and attachments, and whether the thing is dead.
 func (a *Adapter) readRow(layout string, m platforms.Message) ([]platforms.Item, error) {
 	root, err := mapping.ParseObject(m.Body)
 	if err != nil {
@@ -61,7 +61,7 @@ func (a *Adapter) readRow(layout string, m platforms.Message) ([]platforms.Item,
 	switch {
 	case validity == void:
 		return voided(r, root, key)
-	case root.At("alive").Text() == "false":
+	case !root.At("dead").Silent():
 		return nil, nil // it was voided before it was read
 	case !root.At("earlier").Silent():
 		r.Fault("validity", casework.Say("平台更正了已接收的数据，请人工按新内容更正案件",
@@ -78,7 +78,6 @@ func (a *Adapter) readRow(layout string, m platforms.Message) ([]platforms.Item,
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	root.At("alive").Spend()
 	one := platforms.Item{Key: key, Notes: r.Notes(), Intake: &platforms.Intake{Requests: []casework.Request{q}}}
 	one.Intake.Requests[0].Extra = r.Extra(one)
 	return []platforms.Item{one}, nil
@@ -87,11 +86,8 @@ func (a *Adapter) readRow(layout string, m platforms.Message) ([]platforms.Item,
 // voided reads a void row. One of several that make up a correction asks for
 // nothing; neither does one whose thing was never taken up.
 func voided(r *mapping.Reading, root *mapping.Value, key string) ([]platforms.Item, error) {
-	if root.At("alive").Text() == "true" || root.At("never_taken").Text() == "true" {
+	if root.At("dead").Silent() || !root.At("never_taken").Silent() {
 		return nil, nil
-	}
-	for _, bookkeeping := range []string{"alive", "never_taken"} {
-		root.At(bookkeeping).Spend()
 	}
 	one := platforms.Item{Key: key + "/void", Withdraw: &platforms.Withdraw{External: key, Reason: r.Text("void_reason")}}
 	one.Extra = r.Extra(one)
@@ -140,7 +136,6 @@ func (a *Adapter) lead(r *mapping.Reading, root *mapping.Value) ([]platforms.Ite
 		return nil, err
 	}
 	one.Notes = r.Notes()
-	root.At("alive").Spend()
 	extra := r.Extra(one)
 	for i := range one.Intake.Requests {
 		one.Intake.Requests[i].Extra = extra
@@ -196,7 +191,7 @@ func (a *Adapter) waiting(ctx context.Context, layout string, limit int) (all []
 // object with what belongs to it. Columns are taken as they are, so that those
 // that we do not know are kept too.
 //
-// A thing is alive while there are more valid rows of it than void ones: a
+// A thing is dead when there are no more valid rows of it than void ones: a
 // correction is a void copy and a new valid row, in whichever order they come.
 func (a *Adapter) query(layout string) string {
 	t := func(name string) string { return a.tables[name] }
@@ -204,8 +199,8 @@ func (a *Adapter) query(layout string) string {
 	life := func(table, column string) string {
 		same := fmt.Sprintf("FROM %s s WHERE s.%s = t.%s AND s.sjsczt <> %d", table, column, column, badRow)
 		return fmt.Sprintf(`
-  'alive', (SELECT count(*) FILTER (WHERE s.sjyxbs = 1) > count(*) FILTER (WHERE s.sjyxbs = 0) %[1]s),
-  'never_taken', (SELECT count(*) FILTER (WHERE s.sjyxbs = 1) > 0 AND count(*) FILTER (WHERE s.sjyxbs = 1 AND s.sjsczt = %[2]d) = 0 %[1]s),
+  'dead', (SELECT CASE WHEN count(*) FILTER (WHERE s.sjyxbs = 1) <= count(*) FILTER (WHERE s.sjyxbs = 0) THEN true END %[1]s),
+  'never_taken', (SELECT CASE WHEN count(*) FILTER (WHERE s.sjyxbs = 1) > 0 AND count(*) FILTER (WHERE s.sjyxbs = 1 AND s.sjsczt = %[2]d) = 0 THEN true END %[1]s),
   'earlier', (SELECT to_json(s) %[1]s AND s.sjyxbs = 1 AND s.sjsczt = %[2]d AND s.dfsjzj <> t.dfsjzj ORDER BY s.ctid DESC LIMIT 1)`, same, accepted)
 	}
 	holds := func(table, column string) string {

@@ -97,6 +97,8 @@ func (r *Reading) FieldOf(field string) string {
 		return Join(r.prefix, r.from[field])
 	case len(from) > 0:
 		return Join(r.prefix, from[0])
+	case field == "site.district": // looked for in the address
+		return r.FieldOf("site.address")
 	}
 	return Join(r.prefix, field)
 }
