@@ -7,7 +7,6 @@ import (
 	_ "embed" // the default mapping
 
 	"github.com/curbstop/curbstop/casework"
-	"github.com/curbstop/curbstop/platforms"
 	"github.com/curbstop/curbstop/platforms/push"
 )
 
@@ -15,7 +14,7 @@ import (
 var wuhu []byte
 
 // New makes the adapter; without a mapping file it has Wuhu's.
-func New(mapping []byte) (platforms.Adapter, error) {
+func New(mapping []byte) (*push.Adapter, error) {
 	if mapping == nil {
 		mapping = wuhu
 	}

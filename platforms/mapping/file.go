@@ -75,9 +75,17 @@ func (n *node) at(key string) *node {
 }
 
 // judge collects the faults of a file with their lines.
-type judge struct{ check casework.Check }
+type judge struct {
+	check casework.Check
+	named map[string]bool
+}
 
+// fault records what is wrong with a field; each field is named once.
 func (j *judge) fault(field string, line int, t casework.Text) {
+	if j.named[field] {
+		return
+	}
+	j.named[field] = true
 	j.check.Field(field, casework.Text{ZH: fmt.Sprintf("第 %d 行：%s", line, t.ZH), EN: fmt.Sprintf("line %d: %s", line, t.EN)})
 }
 
@@ -85,7 +93,7 @@ func (j *judge) fault(field string, line int, t casework.Text) {
 // [casework.Fault] that names the line and the field of everything that is
 // wrong.
 func Parse(file []byte, shape Shape) (*File, error) {
-	var j judge
+	j := judge{named: map[string]bool{}}
 	root := j.parse(file)
 	if root == nil {
 		return nil, j.check.Err()
@@ -109,11 +117,14 @@ func (j *judge) parse(file []byte) *node {
 	tree, err := parser.ParseBytes(file, 0)
 	switch {
 	case err != nil:
-		line, said := 1, err.Error()
+		line, field, said := 1, "", err.Error()
 		if e, ok := errors.AsType[*yaml.SyntaxError](err); ok && e.Token != nil {
 			line, said = e.Token.Position.Line, e.Message
+			if strings.HasPrefix(e.Message, "mapping key") {
+				field = e.Token.Value // stands there twice
+			}
 		}
-		j.fault("", line, casework.Sayf("不是有效的 YAML：%s", "not valid YAML: %s", said))
+		j.fault(field, line, casework.Sayf("不是有效的 YAML：%s", "not valid YAML: %s", said))
 		return nil
 	case len(tree.Docs) != 1 || tree.Docs[0].Body == nil:
 		j.fault("", 1, casework.Say("文件应恰有一份映射", "the file should hold exactly one mapping"))
@@ -146,6 +157,8 @@ func (j *judge) node(path string, n ast.Node) *node {
 		for i, v := range n.Values {
 			here.parts = append(here.parts, j.node(fmt.Sprintf("%s[%d]", path, i), v))
 		}
+	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode, *ast.MergeKeyNode:
+		j.fault(path, here.line, casework.Say("不支持锚点、引用和标签", "anchors, references and tags are not supported"))
 	case *ast.StringNode:
 		here.kind, here.text = text, n.Value
 	case *ast.LiteralNode:
@@ -155,7 +168,7 @@ func (j *judge) node(path string, n ast.Node) *node {
 		// no thousand.
 		here.kind, here.text = text, n.GetToken().Value
 	default:
-		j.fault(path, here.line, casework.Say("此处只能写文字、列表或“字段: 值”，不支持锚点和标签", "only texts, lists and fields are allowed here; no anchors, no tags"))
+		j.fault(path, here.line, casework.Say("此处只能写文字、列表或“字段: 值”", "only texts, lists and fields are allowed here"))
 	}
 	return here
 }
@@ -384,6 +397,7 @@ func (f *File) Layout(name string) (Layout, bool) {
 
 // LayoutOf finds the layout of the messages that arrive at a place.
 func (f *File) LayoutOf(kind string) (string, bool) {
+	kind, _, _ = strings.Cut(kind, "?")
 	kind = strings.Trim(kind, "/")
 	for _, name := range slices.Sorted(maps.Keys(f.layouts)) {
 		for _, k := range f.layouts[name].Kinds {

@@ -21,7 +21,7 @@ import (
 // allows them; what makes a request must be mapped.
 var requestFields = []string{
 	"key!", "project", "utility", "service", "applicant.kind", "applicant.name!", "applicant.credit_code",
-	"resident_id", "contact.name!", "contact.phone!", "site.district!", "site.address!",
+	"resident_id", "contact.name!", "contact.phone!", "site.district", "site.address!",
 	"demand.use", "demand.daily_volume", "demand.diameter", "demand.wanted_on", "demand.build_from", "demand.build_to",
 	"demand.digs_road", "demand.occupies_way", "demand.uses_green", "remark",
 }
@@ -30,6 +30,17 @@ var requestFields = []string{
 // what an adapter reads besides.
 func RequestFields(besides ...string) []string {
 	return append(slices.Clone(requestFields), besides...)
+}
+
+// Optional are the fields of a layout of which some need not be mapped.
+func Optional(fields []string, may ...string) []string {
+	all := slices.Clone(fields)
+	for i, f := range all {
+		if bare := strings.TrimSuffix(f, "!"); slices.Contains(may, bare) {
+			all[i] = bare
+		}
+	}
+	return all
 }
 
 // RequestCodes are the tables of codes that requests are read with; with what
@@ -86,6 +97,8 @@ func (r *Reading) FieldOf(field string) string {
 		return Join(r.prefix, r.from[field])
 	case len(from) > 0:
 		return Join(r.prefix, from[0])
+	case field == "site.district": // looked for in the address
+		return r.FieldOf("site.address")
 	}
 	return Join(r.prefix, field)
 }
@@ -100,6 +113,13 @@ func (r *Reading) FaultAt(path string, t casework.Text) { r.faultAt(Join(r.prefi
 func (r *Reading) faultAt(name string, t casework.Text) {
 	if !slices.ContainsFunc(r.faults, func(f casework.FieldFault) bool { return f.Field == name }) {
 		r.faults = append(r.faults, casework.FieldFault{Field: name, Text: t})
+	}
+}
+
+// Adopt takes over the faults of the reading of a part.
+func (r *Reading) Adopt(part *Reading) {
+	for _, f := range part.faults {
+		r.faultAt(f.Field, f.Text)
 	}
 }
 
@@ -484,7 +504,7 @@ func (r *Reading) Day(field string) calendar.Date {
 		return calendar.Date{}
 	}
 	d := calendar.DateOf(t)
-	if written != d.String()+" 00:00:00" { // as databases write a date
+	if !strings.HasPrefix(written, d.String()) || !strings.HasSuffix(written, "00:00:00") { // as databases write a date
 		r.readAs(field, written, d.String())
 	}
 	return d
@@ -562,7 +582,7 @@ func (r *Reading) Request(channel casework.Channel, utility casework.Utility, le
 			v.read = false
 		}
 	} else {
-		q.Applicant.CreditCode = r.CreditCode("applicant.credit_code")
+		q.Applicant.CreditCode = r.organisation()
 	}
 	if q.Site.Address != "" && r.from["site.address"] == "" {
 		r.Note("site.address", casework.Say("来件没有用能地址，联系客户时补录", "the message has no address; it is asked for when the customer is contacted"))
@@ -572,6 +592,19 @@ func (r *Reading) Request(channel casework.Channel, utility casework.Utility, le
 	q = q.Normalise()
 	r.judge(q)
 	return q
+}
+
+// organisation reads the credit code of an organisation. Some senders put the
+// number of a person's card there: that is no credit code, and stays where it is.
+func (r *Reading) organisation() string {
+	code := r.CreditCode("applicant.credit_code")
+	if code != "" && casework.CheckCreditCode(code) != nil && casework.CheckResidentID(code) == nil {
+		r.value("applicant.credit_code").read = false
+		r.notes = slices.DeleteFunc(r.notes, func(n fieldNote) bool { return n.field == "applicant.credit_code" })
+		r.Note("applicant.credit_code", casework.Sayf("%s是身份证号码，不是统一社会信用代码", "%s is the number of an identity card and no credit code", r.FieldOf("applicant.credit_code")))
+		return ""
+	}
+	return code
 }
 
 // judge takes over what casework finds wrong with a request under the sender's

@@ -249,23 +249,8 @@ func (v *Value) addField(key string, values []string) error {
 	return nil
 }
 
-// Object makes an object of parts by name, for what a message is put together
-// from.
-func Object(parts ...Part) *Value {
-	v := &Value{kind: object}
-	for _, p := range parts {
-		if p.Value != nil {
-			v.keys, v.parts = append(v.keys, p.Name), append(v.parts, p.Value)
-		}
-	}
-	return v
-}
-
-// Part is a named part of [Object].
-type Part struct {
-	Name  string
-	Value *Value
-}
+// TextOf is a text.
+func TextOf(s string) *Value { return &Value{kind: text, text: s} }
 
 // At finds a part by the sender's own path: the name of a field, or names
 // joined by dots. A name may itself hold dots. Letter case decides only where

@@ -16,12 +16,16 @@ import (
 
 // sources are what a report may tell.
 var sources = []string{
-	"external", "number", "case", "utility", "n", "state", "at", "at.compact", "by", "note", "project", "account",
+	"external", "number", "case", "utility", "n", "state", "at", "at.compact", "by", "note", "project", "project.investment", "account",
 	"applicant.name", "applicant.credit_code", "contact.name", "contact.phone", "site.district", "site.address",
 }
 
 // moments of the platforms are Asia/Shanghai, to the second.
 const clock, compactClock = "2006-01-02 15:04:05", "20060102150405"
+
+// investment is the code of an investment project (投资项目代码), which those of
+// its parts (工程代码) go on from.
+var investment = regexp.MustCompile(`^\d{4}-\d{6}-\d{2}-\d{2}-\d{6}`)
 
 // source gives one thing that a report tells; empty where it is not known.
 func source(r platforms.Report, name string) string {
@@ -56,6 +60,9 @@ func source(r platforms.Report, name string) string {
 		return r.Note.ZH
 	case "project":
 		return kept(q.Extra, ProjectCode)
+	case "project.investment":
+		// The code of a part of a project begins with that of the project.
+		return investment.FindString(kept(q.Extra, ProjectCode))
 	case "account":
 		return s.Account
 	case "applicant.name":
@@ -175,6 +182,13 @@ var wholeNumber = regexp.MustCompile(`^(?:0|[1-9]\d{0,14})$`)
 // Set puts a text at a path, in objects that are made where they are missing.
 func (v *Value) Set(path, said string) *Value {
 	v.put(path, said)
+	return v
+}
+
+// SetEmptyList puts a list without items at a path.
+func (v *Value) SetEmptyList(path string) *Value {
+	v.put(path, "")
+	*v.At(path) = Value{kind: list}
 	return v
 }
 

@@ -7,7 +7,6 @@ import (
 	_ "embed" // the default mapping
 
 	"github.com/curbstop/curbstop/casework"
-	"github.com/curbstop/curbstop/platforms"
 	"github.com/curbstop/curbstop/platforms/push"
 )
 
@@ -16,7 +15,7 @@ var wuhu []byte
 
 // New makes the adapter; without a mapping file it has Wuhu's. The channel is
 // that of the portal or of the app, which send in the same words.
-func New(mapping []byte, channel casework.Channel) (platforms.Adapter, error) {
+func New(mapping []byte, channel casework.Channel) (*push.Adapter, error) {
 	if mapping == nil {
 		mapping = wuhu
 	}

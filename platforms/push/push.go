@@ -26,6 +26,8 @@ type Adapter struct {
 	token   string
 }
 
+var _ platforms.Adapter = (*Adapter)(nil)
+
 // Options tell the platforms apart.
 type Options struct {
 	Channel casework.Channel
