@@ -41,13 +41,6 @@ type InboxMessage struct {
 	SettledAt   time.Time  `json:"settled_at,omitzero"`
 }
 
-// Check judges what a person says about a message.
-func (m InboxMessage) Check(note string) error {
-	var c Check
-	text(&c, "note", note, true)
-	return c.Err()
-}
-
 // Open tells whether a person may still mend, replay or ignore the message.
 func (m InboxMessage) Open() error {
 	switch m.State {

@@ -42,7 +42,7 @@ func inboxContext(id, part string) string { return "inbox/" + id + "/" + part }
 func (s *Store) inboxMessage(r inboxRow) (casework.InboxMessage, error) {
 	m := casework.InboxMessage{
 		ID: r.ID, Sender: r.Sender, Kind: r.Kind, ContentType: r.ContentType, Encrypted: r.Encrypted, ReceivedAt: moment(&r.ReceivedAt),
-		State: r.State, Numbers: strings.Fields(r.Numbers), Attempts: r.Attempts, NextAt: moment(r.NextAt), Mends: r.Mends,
+		State: r.State, Numbers: fields(r.Numbers), Attempts: r.Attempts, NextAt: moment(r.NextAt), Mends: r.Mends,
 		By: r.ByWhom, SettledAt: moment(r.SettledAt),
 	}
 	var err error
@@ -59,6 +59,14 @@ func (s *Store) inboxMessage(r inboxRow) (casework.InboxMessage, error) {
 		err = s.open(r.Fault, inboxContext(r.ID, "fault"), m.Fault)
 	}
 	return m, err
+}
+
+// fields takes numbers apart; none are nil.
+func fields(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Fields(text)
 }
 
 // inboxContent is the blind index by which two messages of a sender are told
@@ -295,7 +303,7 @@ func (s *Store) TakenUp(ctx context.Context, sender, sort, key string) (casework
 	}
 	r := rows[0]
 	return casework.InboxItem{
-		Sender: r.Sender, Sort: r.Sort, Key: r.Key, Message: r.MessageID, External: r.External, Numbers: strings.Fields(r.Numbers), At: moment(&r.At),
+		Sender: r.Sender, Sort: r.Sort, Key: r.Key, Message: r.MessageID, External: r.External, Numbers: fields(r.Numbers), At: moment(&r.At),
 	}, true, nil
 }
 

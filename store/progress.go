@@ -54,8 +54,8 @@ func (progressRow) TableName() string { return "progress_reports" }
 
 // progressLine is a report with what the receipt and the case know of it.
 type progressLine struct {
-	Row          progressRow `gorm:"embedded"`
-	SenderNumber string      `gorm:"->"`
+	Row          progressRow      `gorm:"embedded"`
+	SenderNumber string           `gorm:"->"`
 	Utility      casework.Utility `gorm:"->"`
 }
 
@@ -296,14 +296,20 @@ func (s *Store) RetryProgress(ctx context.Context, id int64, now time.Time) (cas
 	if err := s.db.WithContext(ctx).Exec("UPDATE progress_reports SET next_at = least(next_at, ?) WHERE id = ? AND state = 'pending'", now, id).Error; err != nil {
 		return casework.ProgressReport{}, failed("retry a report", err)
 	}
+	report, err := s.ProgressReport(ctx, id)
+	if err == nil && report.State != casework.ProgressPending {
+		return casework.ProgressReport{}, casework.Refuse(casework.Conflict, "not_pending", casework.Sayf(
+			"只能重发待回传的进度，此条状态为 %[1]s", "only what is pending is tried again; this one is %[1]s", report.State))
+	}
+	return report, err
+}
+
+// ProgressReport gives a report, with what was sent and answered.
+func (s *Store) ProgressReport(ctx context.Context, id int64) (casework.ProgressReport, error) {
 	line, err := gorm.G[progressLine](s.db).Where("id = ?", id).Take(ctx)
 	if err != nil {
 		return casework.ProgressReport{}, found("read a report", err, casework.Refuse(casework.NotFound, "progress_report_not_found",
 			casework.Say("没有这条进度回传记录", "there is no such report of progress")))
-	}
-	if line.Row.State != casework.ProgressPending {
-		return casework.ProgressReport{}, casework.Refuse(casework.Conflict, "not_pending", casework.Sayf(
-			"只能重发待回传的进度，此条状态为 %[1]s", "only what is pending is tried again; this one is %[1]s", line.Row.State))
 	}
 	return s.progressReport(line)
 }
