@@ -85,15 +85,15 @@ func duplicates(entries []Entry) Rule {
 	r := Rule{Name: "重复同号 what is sent twice has the same number"}
 	first := map[string]Entry{}
 	for _, e := range entries {
-		if !understood(e) {
+		if understood(e) && e.Wrong != Duplicate {
+			first[e.Platform+" "+e.External] = e
+		}
+	}
+	for _, e := range entries {
+		if !understood(e) || e.Wrong != Duplicate {
 			continue
 		}
-		own := e.Platform + " " + e.External
-		if e.Wrong != Duplicate {
-			first[own] = e
-			continue
-		}
-		f, sent := first[own]
+		f, sent := first[e.Platform+" "+e.External]
 		r.look(e, sent && e.Good && slices.Equal(f.Numbers, e.Numbers), "%s：先 before %v，后 after %v；%d %s", e.How, f.Numbers, e.Numbers, e.Status, e.Answer)
 	}
 	return r

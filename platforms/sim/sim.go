@@ -66,6 +66,7 @@ type World struct {
 	looking  sync.WaitGroup
 	follow   sync.WaitGroup
 	followed sync.Map // what was sent because of a report, once
+	clocks   clocks
 	mark     string
 	random   *rand.Rand
 }
@@ -390,7 +391,7 @@ func (w *World) sendAhead(ctx context.Context, s sender, p platform, d *draw) {
 func (w *World) sendTwice(ctx context.Context, s sender, p platform, m message, d *draw) {
 	switch d.IntN(4) {
 	case 0:
-		nonce, at := w.nonce(d), w.o.Now()
+		nonce, at := w.nonce(d), w.clocks.read(s.ID, w.o.Now())
 		w.transmit(ctx, s, p, m, sending{nonce: nonce, at: at})
 		w.transmit(ctx, s, p, m, sending{wrong: Duplicate, how: "原样重发 byte by byte, with the same signature", nonce: nonce, at: at})
 	case 1:
@@ -479,6 +480,27 @@ func (w *World) fresh(name string) *rand.Rand {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name)) // a hash takes everything
 	return rand.New(rand.NewPCG(w.o.Seed, h.Sum64()))
+}
+
+// clocks are those of the senders. A clock never shows a moment twice: where
+// nothing but the moment is signed, two messages would have one signature.
+type clocks struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+func (c *clocks) read(sender string, now time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil {
+		c.last = map[string]time.Time{}
+	}
+	now = now.Truncate(time.Millisecond)
+	if last := c.last[sender]; !now.After(last) {
+		now = last.Add(time.Millisecond)
+	}
+	c.last[sender] = now
+	return now
 }
 
 // pause waits a while.

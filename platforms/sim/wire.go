@@ -113,7 +113,7 @@ func (w *World) post(ctx context.Context, s sender, m message, how sending) (sta
 		}
 	}
 	if at.IsZero() {
-		at = w.o.Now().Add(-how.ago)
+		at = w.clocks.read(s.ID, w.o.Now()).Add(-how.ago)
 	}
 	if nonce == "" {
 		nonce = rand.Text()
