@@ -22,6 +22,7 @@ type platformSim struct {
 	most    time.Duration
 	stay    bool
 	secrets bool
+	example bool
 }
 
 func platformSimCommand() *cobra.Command {
@@ -36,7 +37,6 @@ func platformSimCommand() *cobra.Command {
   curbstop platform-sim --requests 50 --rate 10 --for 2m --exchange "$CURBSTOP_EXCHANGE_URL"`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
-	example := false
 	flags := c.Flags()
 	flags.Uint64Var(&p.options.Seed, "seed", 0, "the same seed sends the same; 0: from the clock")
 	flags.IntVar(&p.options.Requests, "requests", 20, "how many requests, over all platforms")
@@ -48,7 +48,7 @@ func platformSimCommand() *cobra.Command {
 	flags.StringVar(&p.options.Exchange, "exchange", os.Getenv("CURBSTOP_EXCHANGE_URL"), "URL of the exchange database (CURBSTOP_EXCHANGE_URL); its tables are made where they are missing")
 	flags.StringVar(&p.options.Listen, "listen", "127.0.0.1:8790", "where the platforms are told; GET /ledger there shows everything")
 	flags.BoolVar(&p.secrets, "secrets", false, "print fresh secrets for the senders' file, for both sides, and end")
-	flags.BoolVar(&example, "senders-example", false, "print the stand-in's own senders' file and end")
+	flags.BoolVar(&p.example, "senders-example", false, "print the stand-in's own senders' file and end")
 	s := &p.options.Shares
 	for _, share := range []struct {
 		value *float64
@@ -67,21 +67,15 @@ func platformSimCommand() *cobra.Command {
 	} {
 		flags.Float64Var(share.value, share.name, *share.value, share.usage)
 	}
-	c.PreRunE = func(cmd *cobra.Command, _ []string) error {
-		if !example {
-			return nil
-		}
-		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-			_, err := cmd.OutOrStdout().Write(sim.DemoSenders(p.options.Listen))
-			return err
-		}
-		return nil
-	}
 	return c
 }
 
 func (p *platformSim) run(ctx context.Context, out io.Writer) error {
 	p.options.Senders = sim.DemoSenders(p.options.Listen)
+	if p.example {
+		_, err := out.Write(p.options.Senders)
+		return err
+	}
 	if p.senders != "" {
 		var err error
 		if p.options.Senders, err = os.ReadFile(p.senders); err != nil {
