@@ -77,7 +77,7 @@ type platform struct {
 	mu    sync.Mutex
 	got   []string
 	keys  []string
-	does  func(w http.ResponseWriter, n int) bool // false: it answers as usual
+	does  func(w http.ResponseWriter, r *http.Request, n int) bool // false: it answers as usual
 }
 
 func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +91,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.keys = append(p.keys, r.URL.Path+" "+r.Header.Get(HeaderKey))
 	n, does := len(p.got), p.does
 	p.mu.Unlock()
-	if does != nil && does(w, n) {
+	if does != nil && does(w, r, n) {
 		return
 	}
 	_, _ = io.WriteString(w, "ok")
@@ -296,17 +296,15 @@ func TestATimeOutAfterTheReportWasTaken(t *testing.T) {
 	k = w.pause(k, casework.CustomerNotReady)
 	other := w.begin("there")
 	w.wait(time.Minute)
-	release := make(chan struct{})
-	w.platform.does = func(rw http.ResponseWriter, _ int) bool {
-		if len(w.platform.keys) == 1 {
-			<-release // longer than the time that is given to it
-			return true
+	w.platform.does = func(_ http.ResponseWriter, r *http.Request, n int) bool {
+		if n == 1 {
+			<-r.Context().Done() // longer than the time that is given to it
 		}
-		return false
+		return n == 1
 	}
 	w.reporter.Senders.All()[0].Report.Timeout = 50 * time.Millisecond
 	w.works()
-	close(release)
+	w.platform.does = nil
 	told := w.platform.told()
 	require.Len(t, told, 2, "another case does not wait for it")
 	pending := w.reports(casework.ProgressFilter{State: casework.ProgressPending})
@@ -336,7 +334,7 @@ func TestARefusedReportIsTriedForDaysAndSeen(t *testing.T) {
 	k := w.begin("there")
 	w.pause(k, casework.CustomerNotReady)
 	refuse := true
-	w.platform.does = func(rw http.ResponseWriter, n int) bool {
+	w.platform.does = func(rw http.ResponseWriter, _ *http.Request, n int) bool {
 		if refuse && n%2 == 0 {
 			rw.WriteHeader(500)
 		}
