@@ -247,7 +247,7 @@ func (s *Store) RecordProgress(ctx context.Context, a casework.ProgressAttempt) 
 	q := s.db.WithContext(ctx)
 	var err error
 	if a.State == casework.ProgressPending {
-		err = q.Exec("UPDATE progress_reports SET next_at = ?, last_error = ?, sent = coalesce(?, sent) WHERE id = ? AND attempts = ? AND state = 'pending'",
+		err = q.Exec("UPDATE progress_reports SET next_at = ?, last_error = ?, sent = ? WHERE id = ? AND attempts = ? AND state = 'pending'",
 			a.NextAt, a.Error, sent, a.Report, a.N).Error
 	} else {
 		err = q.Exec("UPDATE progress_reports SET state = ?, settled_at = ?, sent = ?, last_error = '' WHERE id = ? AND state = 'pending'",
