@@ -40,6 +40,9 @@ type Setup struct {
 	// adapter's own.
 	Mapping  []byte
 	Exchange Exchange
+	// Token is the fixed token that proves our reports, where that is the way:
+	// some platforms want it in the body.
+	Token string
 }
 
 // Exchange says where an exchange database is.
@@ -253,6 +256,9 @@ func (s settings) adapter(c *casework.Check, field string, o Options, one *Sende
 		c.Require(setup.Exchange.Every >= time.Second && setup.Exchange.Every <= 24*time.Hour, field+".exchange.every", casework.Say("应为 1s 至 24h", "must be between 1s and 24h"))
 		c.Require(setup.Exchange.Batch > 0 && setup.Exchange.Batch <= 10_000, field+".exchange.batch", casework.Say("应为 1 至 10000", "must be between 1 and 10000"))
 		one.Exchange = setup.Exchange
+	}
+	if s.Report != nil && s.Report.Proof.Way == proof.Token {
+		setup.Token = strings.TrimSpace(o.Getenv(s.Report.Proof.SecretEnv))
 	}
 	maker := o.Adapters[s.Adapter]
 	if maker == nil {
