@@ -217,7 +217,7 @@ func (x *exchange) readSteps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	words := map[int]state{1: received, 3: accepted, 6: suspended, 7: resumed, 8: inWork, 9: suspended, 10: resumed, 11: completed, 12: completed, 13: withdrawn, 14: withdrawn}
+	words := map[int]State{1: received, 3: accepted, 6: suspended, 7: resumed, 8: inWork, 9: suspended, 10: resumed, 11: completed, 12: completed, 13: withdrawn, 14: withdrawn}
 	for _, s := range steps {
 		x.mu.Lock()
 		_, sent := x.rows[s.key]
@@ -276,7 +276,7 @@ func (d *draw) project(items ...string) (rows []row) {
 // send has the platform put something into its tables: in order, out of order,
 // twice, or so that nobody can understand it. The project's number decides.
 func (x *exchange) send(ctx context.Context, d *draw, wrong Wrong) error {
-	items := one(d, []string{"TEST-GSBZ", "TEST-RQBZ"}, []string{"TEST-GSBZ"}, []string{"TEST-RQBZ"})
+	items := among(d, []string{"TEST-GSBZ", "TEST-RQBZ"}, []string{"TEST-GSBZ"}, []string{"TEST-RQBZ"})
 	rows := d.project(items...)
 	external := func(r row) string {
 		if s, ok := r.values["spsxslbm"].(string); ok {

@@ -33,10 +33,10 @@ var gonggaiREST = platform{
 	},
 	read: func(path string, body object) (report, error) {
 		if path == "spproject/changeProjectStatusAndResult" {
-			return told(path, "params.projectguid", "", "params.blzt", map[string]state{"11": completed, "13": withdrawn}, "", "token",
+			return told(path, "params.projectguid", "", "params.blzt", map[string]State{"11": completed, "13": withdrawn}, "", "token",
 				"params.blsj@", "params.blks")(path, body)
 		}
-		return told("jngggsgrrest/updateprojectstatus", "params.flowsn", "", "params.operatetype", map[string]state{
+		return told("jngggsgrrest/updateprojectstatus", "params.flowsn", "", "params.operatetype", map[string]State{
 			"1": received, "2": accepted, "8": inWork, "9": suspended, "10": resumed,
 		}, "", "token", "params.operatedate@", "params.operateuser")(path, body)
 	},
@@ -44,13 +44,13 @@ var gonggaiREST = platform{
 }
 
 func askGonggai(d *draw) message {
-	switch d.n % 3 {
-	case 0:
-		return askWaterA(d)
-	case 1:
-		return askWaterB(d)
-	default:
+	switch {
+	case d.asksGas(3):
 		return askGas(d)
+	case d.n%2 == 0:
+		return askWaterA(d)
+	default:
+		return askWaterB(d)
 	}
 }
 

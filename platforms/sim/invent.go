@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,6 +20,28 @@ type draw struct {
 	mark string // of this run, in every number of ours
 	n    int    // of the request
 	now  time.Time
+	// serves are the utilities that the other side serves: water, gas.
+	serves []string
+}
+
+// asksGas tells whether a request is for gas, if it may be: every other one.
+func (d *draw) asksGas(every int) bool {
+	return !d.served("water") || d.served("gas") && d.n%every == every-1
+}
+
+func (d *draw) served(utility string) bool { return slices.Contains(d.serves, utility) }
+
+// among takes those of the ways to ask that ask for nothing which is not
+// served: what is asked for both, for water, for gas.
+func among[T any](d *draw, both, water, gas T) T {
+	switch {
+	case !d.served("gas"):
+		return water
+	case !d.served("water"):
+		return gas
+	default:
+		return one(d, both, water, gas)
+	}
 }
 
 func one[T any](d *draw, of ...T) T { return of[d.IntN(len(of))] }

@@ -191,11 +191,11 @@ func inOrder(entries []Entry) Rule {
 type chain struct {
 	pending Entry // refused, and not told again yet
 	last    Entry // taken
-	taken   map[state]int
+	taken   map[State]int
 	stands  bool // the clock stands
 }
 
-var rank = map[state]int{received: 1, accepted: 2, inWork: 3, completed: 4, withdrawn: 4, passedOn: 4}
+var rank = map[State]int{received: 1, accepted: 2, inWork: 3, completed: 4, withdrawn: 4, passedOn: 4}
 
 func (c *chain) next(e Entry) string {
 	if c.pending.N != 0 && c.pending.State != e.State {
@@ -208,7 +208,7 @@ func (c *chain) next(e Entry) string {
 	c.pending = Entry{}
 	meaning := e.Meaning
 	if c.taken == nil {
-		c.taken = map[state]int{}
+		c.taken = map[State]int{}
 	}
 	if c.last.Reaction == TimedOut && c.last.State == e.State {
 		// It was taken and not answered, so it comes once more, under its key.

@@ -63,7 +63,7 @@ type Entry struct {
 	Key      string   `json:"key,omitempty"`   // of a report
 	Part     string   `json:"part,omitempty"`  // of a request for several utilities
 	State    string   `json:"state,omitempty"` // in the platform's own words
-	Meaning  state    `json:"meaning,omitempty"`
+	Meaning  State    `json:"meaning,omitempty"`
 	Reaction Reaction `json:"reaction,omitempty"`
 	Fault    string   `json:"fault,omitempty"` // what went wrong that should not have
 }

@@ -19,18 +19,18 @@ type message struct {
 	request     bool   // it asks for something of its own, so it gets a number
 }
 
-// state is what a platform's word for a state means.
-type state string
+// State is what a platform's word for a state means.
+type State string
 
 const (
-	received  state = "received"
-	accepted  state = "accepted"
-	inWork    state = "in_work"
-	suspended state = "suspended"
-	resumed   state = "resumed"
-	completed state = "completed"
-	withdrawn state = "withdrawn"
-	passedOn  state = "passed_on"
+	received  State = "received"
+	accepted  State = "accepted"
+	inWork    State = "in_work"
+	suspended State = "suspended"
+	resumed   State = "resumed"
+	completed State = "completed"
+	withdrawn State = "withdrawn"
+	passedOn  State = "passed_on"
 )
 
 // report is what a platform is told.
@@ -38,7 +38,7 @@ type report struct {
 	external string
 	part     string // which of several utilities or accounts, where the platform tells them apart
 	word     string
-	meaning  state
+	meaning  State
 	seq      int // 0: not told
 }
 
@@ -46,7 +46,7 @@ type report struct {
 type platform struct {
 	// first is the state of which the platform is told for every request, at
 	// once; empty: it is told when something has become of it.
-	first state
+	first State
 	// ask invents something that the platform asks for; nil: it asks for nothing
 	// of its own.
 	ask func(d *draw) message
@@ -142,7 +142,7 @@ func is(field, value string) func(message, object) bool {
 }
 
 // told reads a report whose fields have fixed names.
-func told(path, external, part, word string, words map[string]state, seq string, needed ...string) func(string, object) (report, error) {
+func told(path, external, part, word string, words map[string]State, seq string, needed ...string) func(string, object) (report, error) {
 	return func(at string, body object) (report, error) {
 		r := report{external: body.text(external), part: body.text(part), word: body.text(word), seq: body.number(seq)}
 		meaning, known := words[r.word]
@@ -176,7 +176,7 @@ var platformsBy = map[string]platform{
 			return m
 		},
 		read: func(path string, body object) (report, error) {
-			words := map[string]state{
+			words := map[string]State{
 				"收件": received, "受理": accepted, "办理": inWork, "特别程序开始": suspended, "特别程序结束": resumed, "办结": completed, "撤件": withdrawn,
 			}
 			last := words[body.text("dealStep")] == completed || words[body.text("dealStep")] == withdrawn
@@ -197,7 +197,7 @@ var platformsBy = map[string]platform{
 			m.body = []byte(strings.Replace(string(m.body), `"services":"`, `"services":"热,`, 1))
 			return m
 		},
-		read: told("process_info", "projid", "itemno", "proStatus", map[string]state{
+		read: told("process_info", "projid", "itemno", "proStatus", map[string]State{
 			"已收件": received, "已受理": accepted, "办理中": inWork, "特别程序": suspended, "办结": completed, "已撤件": withdrawn,
 		}, "", "dealTime@", "dealOu"),
 	},
@@ -208,7 +208,7 @@ var platformsBy = map[string]platform{
 			m.body = []byte(strings.Replace(string(m.body), `"所属区县":"`, `"所属区县":"芜湖县（原）`, 1))
 			return m
 		},
-		read: told("progress", "externalNumber", "utility", "status", map[string]state{
+		read: told("progress", "externalNumber", "utility", "status", map[string]State{
 			"已接件": received, "已受理": accepted, "办理中": inWork, "暂停计时": suspended, "恢复计时": resumed, "已办结": completed, "已撤回": withdrawn, "已转办": passedOn,
 		}, "seq", "number", "utility", "seq", "time@"),
 	},
@@ -222,7 +222,7 @@ var platformsBy = map[string]platform{
 			m.body = []byte(strings.Replace(string(m.body), `"services":[`, `"services":["77",`, 1))
 			return m
 		},
-		read: told("joint/progress", "bizNo", "service", "status", map[string]state{
+		read: told("joint/progress", "bizNo", "service", "status", map[string]State{
 			"已接件": received, "已受理": accepted, "办理中": inWork, "暂停计时": suspended, "恢复计时": resumed, "已办结": completed, "已撤回": withdrawn, "已转办": passedOn,
 		}, "seq", "service", "number", "seq", "time@"),
 	},
@@ -244,7 +244,7 @@ var platformsBy = map[string]platform{
 			return m
 		},
 		read: func(path string, body object) (report, error) {
-			words := map[string]state{"1": completed, "2": withdrawn}
+			words := map[string]State{"1": completed, "2": withdrawn}
 			return told("result", "ywh", "yhh", "shjg", words, "", "yhh", "shsj@", "slsj@", "shyj")(path, body)
 		},
 	},
@@ -269,7 +269,7 @@ var platformsBy = map[string]platform{
 	"rating": {
 		good: is("code", "200"), answer: coded("code", "0", "1", "msg"),
 		unknown: func(d *draw) message { return evaluation(d, d.number("TESTNOBODY"), 5) },
-		read: told("service", "params.projectNo", "", "params.serviceName", map[string]state{
+		read: told("service", "params.projectNo", "", "params.serviceName", map[string]State{
 			"提交申请信息": received, "受理": accepted, "办理": inWork, "办结": completed, "撤件": withdrawn,
 		}, "params.serviceNumber", "params.serviceNumber", "params.serviceTime@", "params.taskCode", "params.userName"),
 	},

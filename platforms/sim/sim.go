@@ -44,8 +44,11 @@ type Options struct {
 	Shares   Shares
 	Target   string // the API, such as http://127.0.0.1:8080
 	Senders  []byte // the senders' file that the other side has
-	Exchange string // URL of the exchange database; empty: no exchange
-	Listen   string // where platforms are told; empty: as the demo's file says
+	// Without are the IDs of senders that are not played, and Serves the
+	// utilities that are asked for; empty: water and gas.
+	Without, Serves []string
+	Exchange        string // URL of the exchange database; empty: no exchange
+	Listen          string // where platforms are told; empty: as the demo's file says
 	// Getenv looks up the secrets that the file names.
 	Getenv func(string) string
 	Now    func() time.Time
@@ -94,6 +97,9 @@ func Open(ctx context.Context, o Options) (_ *World, err error) {
 	}
 	if o.Seed == 0 {
 		o.Seed = uint64(o.Now().UnixNano())
+	}
+	if len(o.Serves) == 0 {
+		o.Serves = []string{"water", "gas"}
 	}
 	if o.Listen == "" {
 		o.Listen = demoAddress
@@ -162,7 +168,7 @@ func (w *World) judgeOptions() (err error) {
 		return err
 	}
 	for _, one := range all {
-		if _, known := w.platformOf(one); !known {
+		if _, known := w.platformOf(one); !known || slices.Contains(w.o.Without, one.ID) {
 			continue // what nobody plays sends nothing
 		}
 		if one, err = one.ready(w.o.Getenv); err != nil {
@@ -317,7 +323,7 @@ func (w *World) Play(ctx context.Context) error {
 			return ctx.Err()
 		case slots <- struct{}{}:
 		}
-		d := &draw{Rand: rand.New(rand.NewPCG(w.o.Seed, uint64(e.n)+2)), mark: w.mark, n: e.n, now: w.o.Now()}
+		d := &draw{Rand: rand.New(rand.NewPCG(w.o.Seed, uint64(e.n)+2)), mark: w.mark, n: e.n, now: w.o.Now(), serves: w.o.Serves}
 		sending.Go(func() {
 			defer func() { <-slots }()
 			w.run(ctx, e, d)

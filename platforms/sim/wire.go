@@ -299,7 +299,7 @@ func (w *World) followUp(s sender, got report) {
 	if _, before := w.followed.LoadOrStore(s.ID+" "+got.external, true); before {
 		return
 	}
-	d := &draw{Rand: w.fresh(got.external), mark: w.mark, now: w.o.Now()}
+	d := &draw{Rand: w.fresh(got.external), mark: w.mark, now: w.o.Now(), serves: w.o.Serves}
 	to, m := s, visit(d, got.external, true)
 	if s.Adapter == "portal" {
 		i := slices.IndexFunc(w.senders, func(s sender) bool { return s.Adapter == "rating" })

@@ -12,7 +12,7 @@ const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfD
 func askPortal(d *draw) message {
 	p, name := d.place(), d.company()
 	what, item := "用水报装", "TEST-GSBZ"
-	if d.n%2 == 1 {
+	if d.asksGas(2) {
 		what, item = "用气报装", "TEST-RQBZ"
 	}
 	external := d.number("340200")
@@ -30,7 +30,7 @@ func askPortal(d *draw) message {
 func askStartup(d *draw) message {
 	p, external := d.place(), d.number("KB")
 	return asJSON("application", external, true, object{
-		"applyno": external, "services": one(d, "水,气", "水", "气"), "applyerType": "2", "entname": d.company(), "uniscid": d.creditCode(),
+		"applyno": external, "services": among(d, "水,气", "水", "气"), "applyerType": "2", "entname": d.company(), "uniscid": d.creditCode(),
 		"lerep": d.person(), "lerepid": d.residentID(), "linkman": d.person(), "applicantmobile": d.phone(), "regionid": p.code,
 		"dom": p.address(d), "industry": one(d, "餐饮", "零售", "加工"), "opendate": d.now.AddDate(0, 1, 0).In(shanghai).Format(time.DateOnly),
 		"memo": "测试数据",
@@ -42,7 +42,7 @@ func askPark(d *draw) message {
 	return asJSON("list", batch+"/1", true, object{
 		"batchNo": batch, "parkName": "演示产业园", "rows": []any{object{
 			"序号": 1, "单位名称": d.company(), "统一社会信用代码": d.creditCode(), "联系人": d.person(), "联系电话": d.phone(), "所属区县": p.name,
-			"用能地址": p.address(d), "用能类型": one(d, "水", "气", "水、气"), "用途": "工业生产", "预计日用量(立方米)": 10 + d.IntN(200), "口径(mm)": one(d, 25, 50, 100),
+			"用能地址": p.address(d), "用能类型": among(d, "水、气", "水", "气"), "用途": "工业生产", "预计日用量(立方米)": 10 + d.IntN(200), "口径(mm)": one(d, 25, 50, 100),
 			"计划通水(气)日期": d.now.AddDate(0, 1, 0).In(shanghai).Format("2006/1/2"), "是否需开挖道路": one(d, "是", "否"), "是否占用绿地": "否", "备注": "",
 		}},
 	})
@@ -51,7 +51,7 @@ func askPark(d *draw) message {
 func askJoint(d *draw) message {
 	p, external := d.place(), d.number("SDQ")
 	return asJSON("joint/apply", external, true, object{
-		"bizNo": external, "services": one(d, []any{"01", "02", "03"}, []any{"01", "03"}), "applicantType": 2, "applicantName": d.company(), "certNo": d.creditCode(),
+		"bizNo": external, "services": among(d, []any{"01", "02", "03"}, []any{"01", "02"}, []any{"03"}), "applicantType": 2, "applicantName": d.company(), "certNo": d.creditCode(),
 		"agentCertNo": d.residentID(), "contactName": d.person(), "contactPhone": d.phone(), "regionCode": p.code, "address": p.address(d),
 		"purpose": "工业生产", "expectDate": d.now.AddDate(0, 1, 0).In(shanghai).Format(time.DateOnly), "needExcavation": "1", "occupyGreen": "0",
 		"remark": "测试数据",

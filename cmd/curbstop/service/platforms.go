@@ -3,8 +3,10 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/platforms"
 	"github.com/curbstop/curbstop/platforms/adapters"
 	"github.com/curbstop/curbstop/platforms/inbox"
@@ -36,6 +38,19 @@ func (s *Service) receiver() (*inbox.Inbox, error) {
 		Senders: all, Book: s.Store, Desk: s.Desk, Utilities: s.Policy.Utilities, Now: time.Now, Logger: s.log,
 	})
 	return s.inbox, nil
+}
+
+// Unplayed names the senders of the demo's file that ask for what this
+// installation does not serve: the project platform brings leads for both
+// utilities, the property register and 12345 ask for services.
+func (s *Service) Unplayed() (senders []string) {
+	if !slices.Contains(s.Policy.Utilities, casework.Gas) {
+		senders = append(senders, "gonggai")
+	}
+	if s.inbox == nil || s.inbox.Services == nil {
+		senders = append(senders, "property", "hotline")
+	}
+	return senders
 }
 
 // takeUp takes up what platforms sent; with poll it also asks their exchange
