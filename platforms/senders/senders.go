@@ -40,6 +40,9 @@ type Setup struct {
 	// adapter's own.
 	Mapping  []byte
 	Exchange Exchange
+	// Secrets are what an adapter needs beside the sender's proof, such as a key
+	// for one field, by the names under which the file lists their variables.
+	Secrets map[string]string
 }
 
 // Exchange says where an exchange database is.
@@ -120,6 +123,7 @@ type settings struct {
 	Addresses []string              `yaml:"addresses"`
 	Decrypt   *proof.CipherSettings `yaml:"decrypt"`
 	PerMinute int                   `yaml:"per_minute"`
+	Secrets   map[string]string     `yaml:"secrets"`
 	Exchange  *struct {
 		URLEnv string        `yaml:"url_env"`
 		Every  time.Duration `yaml:"every"`
@@ -235,7 +239,11 @@ func (s settings) report(c *casework.Check, field string, o Options, one *Sender
 }
 
 func (s settings) adapter(c *casework.Check, field string, o Options, one *Sender) {
-	setup := Setup{Sender: s.ID, Channel: s.Channel}
+	setup := Setup{Sender: s.ID, Channel: s.Channel, Secrets: map[string]string{}}
+	for name, variable := range s.Secrets {
+		setup.Secrets[name] = strings.TrimSpace(o.Getenv(variable))
+		c.Require(setup.Secrets[name] != "", field+".secrets."+name, casework.Sayf("环境变量 %[1]s 未设置", "the environment variable %[1]s is not set", variable))
+	}
 	if s.Mapping != "" {
 		var err error
 		setup.Mapping, err = o.ReadFile(s.Mapping)
