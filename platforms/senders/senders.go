@@ -40,9 +40,9 @@ type Setup struct {
 	// adapter's own.
 	Mapping  []byte
 	Exchange Exchange
-	// Token is the fixed token that proves our reports, where that is the way:
-	// some platforms want it in the body.
-	Token string
+	// Secrets are what an adapter needs beside the sender's proof, such as a key
+	// for one field, by the names under which the file lists their variables.
+	Secrets map[string]string
 }
 
 // Exchange says where an exchange database is.
@@ -123,6 +123,7 @@ type settings struct {
 	Addresses []string              `yaml:"addresses"`
 	Decrypt   *proof.CipherSettings `yaml:"decrypt"`
 	PerMinute int                   `yaml:"per_minute"`
+	Secrets   map[string]string     `yaml:"secrets"`
 	Exchange  *struct {
 		URLEnv string        `yaml:"url_env"`
 		Every  time.Duration `yaml:"every"`
@@ -238,7 +239,11 @@ func (s settings) report(c *casework.Check, field string, o Options, one *Sender
 }
 
 func (s settings) adapter(c *casework.Check, field string, o Options, one *Sender) {
-	setup := Setup{Sender: s.ID, Channel: s.Channel}
+	setup := Setup{Sender: s.ID, Channel: s.Channel, Secrets: map[string]string{}}
+	for name, variable := range s.Secrets {
+		setup.Secrets[name] = strings.TrimSpace(o.Getenv(variable))
+		c.Require(setup.Secrets[name] != "", field+".secrets."+name, casework.Sayf("环境变量 %[1]s 未设置", "the environment variable %[1]s is not set", variable))
+	}
 	if s.Mapping != "" {
 		var err error
 		setup.Mapping, err = o.ReadFile(s.Mapping)
@@ -256,9 +261,6 @@ func (s settings) adapter(c *casework.Check, field string, o Options, one *Sende
 		c.Require(setup.Exchange.Every >= time.Second && setup.Exchange.Every <= 24*time.Hour, field+".exchange.every", casework.Say("应为 1s 至 24h", "must be between 1s and 24h"))
 		c.Require(setup.Exchange.Batch > 0 && setup.Exchange.Batch <= 10_000, field+".exchange.batch", casework.Say("应为 1 至 10000", "must be between 1 and 10000"))
 		one.Exchange = setup.Exchange
-	}
-	if s.Report != nil && s.Report.Proof.Way == proof.Token {
-		setup.Token = strings.TrimSpace(o.Getenv(s.Report.Proof.SecretEnv))
 	}
 	maker := o.Adapters[s.Adapter]
 	if maker == nil {

@@ -59,6 +59,7 @@ senders:
     addresses: [10.1.2.0/24, "2001:db8::1"]
     decrypt: {cipher: sm4-cbc, key_env: SM4}
     per_minute: 600
+    secrets: {token: TOKEN}
     exchange: {url_env: DSN, every: 1m, batch: 200}
     report:
       url: https://platform.example.cn/base
@@ -75,6 +76,7 @@ func TestASendersFileIsUnderstood(t *testing.T) {
 	require.Len(t, setups, 2)
 	require.Equal(t, "mapping", string(setups[0].Mapping))
 	require.Equal(t, "postgres://u:hidden@h/db", setups[0].Exchange.URL)
+	require.Equal(t, map[string]string{"token": "token-of-ours"}, setups[0].Secrets)
 	require.Nil(t, setups[1].Mapping)
 	s, ok := all.Find("gonggai")
 	require.True(t, ok)
@@ -127,6 +129,7 @@ func TestAFileThatIsWrong(t *testing.T) {
 		"no tables":          {sender + "    exchange: {url_env: DSN}\n", "senders[0].exchange", "no exchange tables"},
 		"tables' pace":       {strings.Replace(sender, "plain", "tables", 1) + "    exchange: {url_env: DSN, every: 1ms}\n", "senders[0].exchange.every", "1s"},
 		"tables' address":    {strings.Replace(sender, "plain", "tables", 1) + "    exchange: {url_env: NONE}\n", "senders[0].exchange.url_env", "NONE"},
+		"adapter's secret":   {sender + "    secrets: {key: NONE}\n", "senders[0].secrets.key", "NONE"},
 		"decrypt":            {sender + "    decrypt: {cipher: sm4-cbc, key_env: TOKEN}\n", "senders[0].decrypt.key_env", "16"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/rand"
 	_ "embed" // the senders of the demo
 	"errors"
 	"fmt"
@@ -34,6 +35,8 @@ type sender struct {
 	Adapter string `yaml:"adapter"`
 	Proof   scheme `yaml:"proof"`
 	Decrypt any    `yaml:"decrypt"`
+	// Secrets are for the adapter alone; here they are only made.
+	Secrets map[string]string `yaml:"secrets"`
 	Report  *struct {
 		URL     string        `yaml:"url"`
 		Proof   scheme        `yaml:"proof"`
@@ -71,6 +74,11 @@ func Secrets(file []byte) (map[string]string, error) {
 	for _, s := range all {
 		if err := s.Proof.secretsFor(secrets); err != nil {
 			return nil, err
+		}
+		for _, name := range s.Secrets {
+			if _, have := secrets[name]; !have {
+				secrets[name] = rand.Text()
+			}
 		}
 		if s.Report != nil {
 			if err := s.Report.Proof.secretsFor(secrets); err != nil {

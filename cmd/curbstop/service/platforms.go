@@ -19,7 +19,7 @@ func makers() senders.Adapters {
 	all := senders.Adapters{}
 	for _, name := range adapters.Names() {
 		all[name] = func(s senders.Setup) (platforms.Adapter, error) {
-			return adapters.New(name, adapters.Setup{Mapping: s.Mapping, Channel: s.Channel, Database: s.Exchange.URL, Token: s.Token})
+			return adapters.New(name, adapters.Setup{Mapping: s.Mapping, Channel: s.Channel, Database: s.Exchange.URL, Token: s.Secrets["token"]})
 		}
 	}
 	return all
