@@ -100,15 +100,16 @@ type ContactInput struct {
 const nobodyYet = "nobody"
 
 func (in *ContactInput) check(c *Check, k *Case, _ *Task, _ time.Time) {
+	if !in.Nobody {
+		oneOf(c, "by", in.By, "phone", "online", "visit")
+	}
 	text(c, "note", in.Note, in.Nobody)
 	k.demandWith(in).check(c)
 	r := k.learn(c, in.Applicant, in.Contact, in.Address, in.Position)
-	if in.Nobody {
+	switch {
+	case in.Nobody:
 		c.Require(r.Lead && r.Contact.Phone == "", "nobody", Say("已有联系人，请联系", "there is somebody to call"))
-		return
-	}
-	oneOf(c, "by", in.By, "phone", "online", "visit")
-	if r.Lead && r.Contact.Phone == "" {
+	case r.Lead && r.Contact.Phone == "":
 		c.Field("contact", Say("请填写联系人和电话；尚无联系人时请勾选 nobody 并说明", "whom to call is missing; where there is nobody yet, set nobody and say why"))
 	}
 }
