@@ -167,7 +167,7 @@ func writeMains(ctx context.Context, tx pgx.Tx, version int64, changes []network
 
 // searched are the distances within which mains are looked for, one after the
 // other, until there are enough: most places have some nearby.
-var searched = []float64{200, 1_000, 5_000, 25_000}
+var searched = []float64{100, 300, 800, 2_000, 5_000, 25_000}
 
 // NearestMains gives the mains of a utility that are nearest to a place, at most
 // so many, the nearest first. Abandoned ones are left out, and what is farther

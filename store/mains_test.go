@@ -270,3 +270,19 @@ func TestApplicationFindsItsLead(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, found)
 }
+
+// Leads stand apart from the work in progress: they may wait for years.
+func TestLeadsStandApartInReports(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lead := request()
+	lead.Lead = true
+	begin("W1", lead, at(2, 9, 0)).save(t, s)
+	begin("W2", request(), at(3, 9, 0)).save(t, s)
+	loads, err := s.WorkInProgress(t.Context(), casework.SupervisionFilter{}, nil)
+	require.NoError(t, err)
+	equal(t, []casework.StageLoad{
+		{Stage: casework.PreService, Lead: true, Cases: 1, Median: at(2, 9, 0), P90: at(2, 9, 0), Oldest: at(2, 9, 0), Received: at(2, 9, 0), Buckets: []int64{1}},
+		{Stage: casework.PreService, Cases: 1, Median: at(3, 9, 0), P90: at(3, 9, 0), Oldest: at(3, 9, 0), Received: at(3, 9, 0), Buckets: []int64{1}},
+	}, loads)
+}
