@@ -53,8 +53,11 @@ type Case struct {
 
 // Facts are what is known so far, each recorded by the task that found it out.
 type Facts struct {
-	Contacted   *ContactInput     `json:"contacted,omitempty"`
-	Assessment  *AssessmentInput  `json:"assessment,omitempty"`
+	Contacted  *ContactInput    `json:"contacted,omitempty"`
+	Assessment *AssessmentInput `json:"assessment,omitempty"`
+	// Reassessments counts how often an application wanted more than was assessed.
+	Reassessments int `json:"reassessments,omitempty"`
+
 	Upgrade     *UpgradeFact      `json:"upgrade,omitempty"`
 	Briefed     *BriefingInput    `json:"briefed,omitempty"`
 	Appointment *AppointmentInput `json:"appointment,omitempty"`

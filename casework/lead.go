@@ -242,6 +242,11 @@ func (a Apply) Apply(k *Case, now time.Time) error {
 		map[string]any{"before": before, "channel": k.Applied.Channel, "external_number": k.Applied.ExternalNumber})
 	k.endFollowUp(a.Actor, now)
 	k.needDraft(Booking)
+	// An assessment answers for the demand that it knew.
+	if d := before.Demand; k.Assessment != nil && (r.Demand.DailyVolume > d.DailyVolume || r.Demand.Diameter > d.Diameter) {
+		k.Assessment, k.Briefed = nil, nil
+		k.Reassessments++
+	}
 	if k.Survey != nil && k.Survey.Connectable {
 		// Survey and design were front-loaded: all that was missing is the application.
 		k.acceptApplication(now, a.Actor, now)

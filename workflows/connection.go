@@ -158,7 +158,7 @@ func (w *connection) preService(now time.Time) bool {
 		return false
 	}
 	if k.Assessment == nil {
-		k.Need(casework.AssessNetwork, "", 1, now, now)
+		k.Need(casework.AssessNetwork, "", k.Reassessments+1, now, now)
 		return false
 	}
 	if k.Assessment.Result != casework.Adequate && k.Upgrade == nil {

@@ -110,6 +110,25 @@ func TestApplicationBeforePreServiceIsDone(t *testing.T) {
 	})
 }
 
+// What was assessed for little does not answer for much.
+func TestApplicationForMoreIsAssessedAgain(t *testing.T) {
+	t.Parallel()
+	b := leadBook(t, aLead(casework.Water))
+	b.play(func(p *people) {
+		p.nobodyYet()
+		p.finish(casework.AssessNetwork)
+		a := application()
+		a.Request.Demand.DailyVolume = 500
+		p.must(a)
+		require.Equal(t, []string{"assess_network"}, p.kinds())
+		require.Equal(t, 2, p.finish(casework.AssessNetwork, demo.Choices{Upgrade: true}).Round)
+		p.finish(casework.BriefCustomer)
+		p.on(upgradeNumber).straight()
+		p.straight()
+	})
+	require.Equal(t, casework.Closed, b.snapshot.Status)
+}
+
 func TestLeadIsDropped(t *testing.T) {
 	t.Parallel()
 	b := leadBook(t, aLead(casework.Water))
