@@ -1,6 +1,8 @@
 package workflows_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -212,4 +214,43 @@ func TestLeadGoesOnAsNew(t *testing.T) {
 		p.straight()
 	})
 	require.Equal(t, casework.Closed, again.snapshot.Status)
+}
+
+// Whatever people do to a lead, the workflow answers as the rules do, nothing is
+// lost on the way, and once its customer applies it comes to its end.
+func TestRandomPeopleOnLeads(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			r := aLead([]casework.Utility{casework.Water, casework.Gas}[seed%2])
+			b := leadBook(t, r)
+			b.play(func(p *people) {
+				random := rand.New(rand.NewPCG(seed, 3))
+				for range 30 {
+					if p.ledger.ended() {
+						return
+					}
+					p.stumble(random)
+					if k := p.snapshot; k.Request.Lead && !k.Status.Ended() && random.IntN(10) == 0 {
+						a := []casework.Action{application(), casework.Apply{By: byCustomer}, casework.RecordVisit{By: byStaff, Visit: casework.Visit{
+							VisitedAt: p.env.Now(), Found: "在建", NextStep: "再访", NextOn: calendar.DateOf(p.env.Now()).AddDays(random.IntN(9))}}}[random.IntN(3)]
+						_, want := k.Try(a, p.env.Now())
+						_, err := p.try(a)
+						require.Equal(t, want == nil, err == nil, "%T: %v, %v", a, want, err)
+						p.wait(time.Second)
+					}
+				}
+				if k := p.snapshot; !k.Status.Ended() && k.Status != casework.Withdrawing && k.Request.Lead {
+					p.must(application())
+				}
+				p.recover()
+			})
+			require.NoError(t, b.env.GetWorkflowError())
+			require.True(t, b.snapshot.Status.Ended())
+			require.LessOrEqual(t, b.count(casework.LeadApplied), 1)
+			require.Equal(t, b.count(casework.ApplicationAccepted) > 0, !b.snapshot.ApplicationAt.IsZero())
+			requireNothingLeft(t, b.ledger)
+		})
+	}
 }
