@@ -205,6 +205,8 @@ func (a *API) register() {
 	a.registerHandOvers()
 	a.registerPlatforms()
 	a.registerCodec()
+	a.registerLeads()
+	a.registerNetwork()
 }
 
 // route describes an operation: where it is, what it is called, and who may

@@ -47,6 +47,8 @@ func platformSimCommand() *cobra.Command {
 	flags.StringVar(&p.senders, "senders", os.Getenv("CURBSTOP_SENDERS"), "the senders' file that the API has (CURBSTOP_SENDERS); the stand-in's own where empty")
 	flags.StringVar(&p.options.Exchange, "exchange", os.Getenv("CURBSTOP_EXCHANGE_URL"), "URL of the exchange database (CURBSTOP_EXCHANGE_URL); its tables are made where they are missing")
 	flags.StringVar(&p.options.Listen, "listen", "127.0.0.1:8790", "where the platforms are told; GET /ledger there shows everything")
+	flags.StringSliceVar(&p.options.Serves, "serves", nil, "utilities that are asked for; water and gas where empty")
+	flags.StringSliceVar(&p.options.Without, "without", nil, "IDs of senders that are not played")
 	flags.BoolVar(&p.secrets, "secrets", false, "print fresh secrets for the senders' file, for both sides, and end")
 	flags.BoolVar(&p.example, "senders-example", false, "print the stand-in's own senders' file and end")
 	s := &p.options.Shares
