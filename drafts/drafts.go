@@ -100,7 +100,7 @@ func fill(t *template.Template, k *casework.Case, events []casework.Event, held 
 	survey := known(k.Survey)
 	v := view{
 		Case: k, Now: now, Events: events,
-		Limit: k.Terms.Limits[casework.LaneLimit(k.Lane)], Clock: known(lane), Held: held,
+		Limit: k.Terms.Limits[k.LaneLimit()], Clock: known(lane), Held: held,
 		Contacted: known(k.Contacted), Assessment: known(k.Assessment), Upgrade: known(k.Upgrade), Briefed: known(k.Briefed),
 		Appointment: known(k.Appointment), Survey: survey, NotYet: known(survey.NotYet), Design: known(survey.Design),
 		Materials: known(k.Materials), SiteEntry: known(k.SiteEntry), Meter: known(k.Meter), Supply: known(k.Supply),

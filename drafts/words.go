@@ -173,6 +173,7 @@ var terms = map[string]string{
 
 	string(casework.LaneLimit(casework.Lane101)): "服务时限（101）",
 	string(casework.LaneLimit(casework.Lane201)): "服务时限（201）",
+	string(casework.DesignedLaneLimit):           "服务时限（另行设计）",
 	string(casework.PauseBoundLimit):             "督办：暂停复核期限",
 	string(casework.AnswerLimit):                 "督办：升级答复时限",
 

@@ -53,14 +53,21 @@ func (p Policy) Fields() []Field {
 		add("checklists."+string(spec.Kind), spec.Name+"核对清单", strings.Join(p.Checklists[spec.Kind], "、"))
 	}
 	for _, price := range p.Prices {
-		add("prices."+price.Code, price.Name, fmt.Sprintf("%d.%02d 元/%s (%s, %s)，依据 %s",
-			price.Fen/100, price.Fen%100, price.Unit, price.Utility, price.Kind, price.Source))
+		fixed := ""
+		if f := price.Fixed; f != nil {
+			fixed = fmt.Sprintf("，%s一口价，至 %s", f.Class.Name(), f.Meter)
+		}
+		add("prices."+price.Code, price.Name, fmt.Sprintf("%d.%02d 元/%s (%s, %s)，依据 %s%s",
+			price.Fen/100, price.Fen%100, price.Unit, price.Utility, price.Kind, price.Source, fixed))
 	}
-	return all
+	return append(all, gasFields(p.Gas)...)
 }
 
 // LimitTitle is the Chinese name of a limit.
 func LimitTitle(name casework.LimitName) string {
+	if name == casework.DesignedLaneLimit {
+		return "另行设计的服务时限"
+	}
 	if lane, ok := strings.CutPrefix(string(name), "lane_"); ok {
 		return "模式" + lane + "服务时限"
 	}

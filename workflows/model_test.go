@@ -352,7 +352,7 @@ func document(k *casework.Case, kind casework.DocumentKind) casework.Document {
 // answer completes a task validly; the papers that it needs are another matter.
 // It may report late what was done some minutes ago.
 func (w *world) answer(by casework.By, k *casework.Case, t casework.Task, c demo.Choices, late time.Duration) casework.CompleteTask {
-	c.Checklist = k.Terms.Checklists[t.Kind]
+	c.Checklist, c.Gas = k.Checklist(t.Kind), k.Request.Utility == casework.Gas
 	a := demo.AnswerTo(t, c, w.now)
 	input, checked := a.Input, a.Checked
 	ago := func(earliest time.Time) time.Time { return later(w.now.Add(-late), earliest) }
