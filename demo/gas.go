@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -94,4 +95,30 @@ func answerToGas(t casework.Task, c Choices, now time.Time) (Answer, bool) {
 // gasDesign is a design within the limits of a small connection.
 func gasDesign(n int) casework.Design {
 	return casework.Design{Atlas: fmt.Sprintf("RQ-%02d", n%6+1), Meter: "G6", Pressure: casework.LowPressure, PipeMaterial: "PE80", PipeLength: 35.5}
+}
+
+// gasFates are what the play makes of gas cases beside the fates of all.
+func gasFates() []fate {
+	large := func(task) Choices { return Choices{Large: true} }
+	return []fate{
+		{name: "另行设计", choices: large},
+		{name: "调整方案后同意报价", choices: func(t task) Choices { return Choices{Large: true, Revise: t.Kind == casework.AgreeQuote && t.Round == 1} }},
+		{name: "线上确认报价、签订合同", online: true},
+		{name: "安全检查发现隐患，整改后通气", choices: func(t task) Choices { return Choices{CardPaid: true, Hazard: t.Round == 1} }},
+		{name: "IC卡表开卡", choices: func(task) Choices { return Choices{CardPaid: true} }},
+		{name: "签约后撤回", withdraw: casework.CommissionSupply},
+		{name: "报价待确认", leave: casework.AgreeQuote, choices: large},
+	}
+}
+
+// agreesOnline has the customer agree to the quote or sign a contract with
+// their code, where a task waits for that.
+func (p *Play) agreesOnline(ctx context.Context, t task, number, code string) (bool, error) {
+	switch t.Kind { //nolint:exhaustive // the others are not the customer's
+	case casework.AgreeQuote:
+		return true, p.customer(ctx, number, code, "confirm-quote", nil)
+	case casework.SignContracts:
+		return true, p.customer(ctx, number, code, "confirm-contract", map[string]any{"kind": t.Qualifier})
+	}
+	return false, nil
 }
