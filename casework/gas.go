@@ -169,6 +169,32 @@ func (k *Case) LaneLimit() LimitName {
 	return LaneLimit(k.Lane)
 }
 
+// relimit has the limit from acceptance to supply-on go on as another one: a
+// customer's wish made a small connection one that is designed, or another
+// policy sets other limits. What fired stays fired.
+func (k *Case) relimit() {
+	d, ok := k.Deadline(LaneDeadline)
+	limit := k.LaneLimit()
+	if !ok || d.Limit == limit {
+		return
+	}
+	d.Limit, d.Budget = limit, k.Terms.Limits[limit]
+	d.climbs(k.Terms.LadderOf(limit))
+	d.recount()
+	for i := range k.Escalations {
+		e := &k.Escalations[i]
+		if e.Deadline != LaneDeadline || !e.Open() {
+			continue
+		}
+		e.Limit = limit
+		k.changes.escalation(*e)
+		if clock, ok := k.Deadline(answerClock + e.ID); ok {
+			clock.recount()
+			k.applyAnswer(clock)
+		}
+	}
+}
+
 // Scale says whether a gas connection is a small standardised one, which takes
 // the short way: a design from the atlas and a fixed price (measures part 3,
 // item 5). Where it is not, the reasons say why.

@@ -68,7 +68,9 @@ func surveyedGas(t *testing.T, change func(*casework.SurveyInput)) *casework.Cas
 func TestScale(t *testing.T) {
 	t.Parallel()
 	terms := gasTerms()
-	design := func(m casework.MeterSize, length float64) casework.Design { return casework.Design{Meter: m, PipeLength: length} }
+	design := func(m casework.MeterSize, length float64) casework.Design {
+		return casework.Design{Meter: m, PipeLength: length}
+	}
 	for name, test := range map[string]struct {
 		terms   casework.Terms
 		class   casework.CustomerClass

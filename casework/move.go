@@ -100,6 +100,7 @@ func (a MovePolicy) Preview(k *Case, notices calendar.Notices, now time.Time) (P
 // applyTerms brings the live deadlines to the case's terms. A limit that the
 // terms don't have leaves its deadline without a due moment, with what fired.
 func (k *Case) applyTerms() {
+	k.relimit()
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
 		if !d.Live() {

@@ -204,6 +204,7 @@ func (in *AgreementInput) apply(k *Case, _ *Task, by Actor, now time.Time) strin
 	k.Gas.Revisions++
 	k.Gas.Design, k.Gas.Quote, k.DesignConfirmedAt = nil, nil, time.Time{}
 	k.judgeScale(by, Scale{Reasons: []Text{Say("客户要求调整方案", "the customer wants another design")}}, Design{}, now)
+	k.relimit()
 	k.touch(now, by, ZeroBurden, false, Say("商务洽谈，客户要求调整方案", "negotiated; the customer wants another design"))
 	return "revise"
 }

@@ -52,7 +52,8 @@ func AnswerTo(t casework.Task, c Choices, now time.Time) Answer {
 	if gas, ok := answerToGas(t, c, now); ok {
 		a = gas
 	}
-	if !c.MeterFails && !(c.Hazard && t.Kind == casework.CommissionSupply) {
+	fails := c.MeterFails && t.Kind == casework.AcceptMeter || c.Hazard && t.Kind == casework.CommissionSupply
+	if !fails {
 		a.Checked = c.Checklist
 	}
 	return a
