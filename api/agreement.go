@@ -60,6 +60,9 @@ func (a *API) readPaper(ctx context.Context, in *paperQuery) (*streamed, error) 
 	}
 	k = k.Clone()
 	k.Request = maskRequest(k.Request)
+	if k.Request.Applicant.Person {
+		k.Request.Site.Address = "＊＊＊" // a home
+	}
 	for i := range k.Gas.Contracts {
 		k.Gas.Contracts[i].Signatory = maskName(k.Gas.Contracts[i].Signatory)
 	}
