@@ -162,7 +162,7 @@ func (in *AssessmentInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {
 		c.Require(in.MainDiameter >= 15 && in.MainDiameter <= 3000, "main_diameter",
 			Say("周边管径应在 15 至 3000 毫米之间", "the main's diameter must be between 15 and 3000 mm"))
 		c.Require(in.Pressure > 0 && in.Pressure <= 2.5, "pressure",
-			Say("水压应大于 0 且不超过 2.5 MPa", "pressure must be above 0 and at most 2.5 MPa"))
+			Say("压力应大于 0 且不超过 2.5 MPa", "pressure must be above 0 and at most 2.5 MPa"))
 	}
 	c.Require(in.Distance >= 0 && in.Distance <= 100_000, "distance",
 		Say("距离应在 0 至 100000 米之间", "distance must be between 0 and 100,000 m"))
@@ -345,7 +345,7 @@ type NotYet struct {
 type SurveyInput struct {
 	ConductedAt          time.Time    `json:"conducted_at" doc:"踏勘时间 when the survey took place"`
 	CustomerPresent      bool         `json:"customer_present,omitempty" doc:"客户到场 the customer was present"`
-	Connectable          bool         `json:"connectable" doc:"具备接水条件 can be connected"`
+	Connectable          bool         `json:"connectable" doc:"具备接入条件 can be connected"`
 	InformationChecked   bool         `json:"information_checked,omitempty" doc:"已核对客户信息 customer information checked"`
 	ApplicationCompleted bool         `json:"application_completed,omitempty" doc:"已现场代办报装申请 application completed for the customer"`
 	Design               *Design      `json:"design,omitempty" doc:"设计方案 design"`
@@ -801,7 +801,7 @@ func (in *UpgradeBuildInput) apply(k *Case, _ *Task, _ Actor, _ time.Time) strin
 // UpgradeCommissionInput completes commission_upgrade.
 type UpgradeCommissionInput struct {
 	CommissionedAt  time.Time `json:"commissioned_at" doc:"投运时间 when it was commissioned"`
-	Pressure        float64   `json:"pressure" doc:"水压(MPa) pressure in MPa"`
+	Pressure        float64   `json:"pressure" doc:"压力(MPa) pressure in MPa"`
 	WaterPassed     bool      `json:"water_passed,omitempty" doc:"水质检测合格，供水管网必填 water quality passed, of a water main"`
 	TightnessPassed bool      `json:"tightness_passed,omitempty" doc:"严密性试验合格，燃气管网必填 tightness passed, of a gas main"`
 }
@@ -809,7 +809,7 @@ type UpgradeCommissionInput struct {
 func (in *UpgradeCommissionInput) check(c *Check, k *Case, _ *Task, now time.Time) {
 	past(c, k, "commissioned_at", in.CommissionedAt, now)
 	c.Require(in.Pressure > 0 && in.Pressure <= 2.5, "pressure",
-		Say("水压应大于 0 且不超过 2.5 MPa", "pressure must be above 0 and at most 2.5 MPa"))
+		Say("压力应大于 0 且不超过 2.5 MPa", "pressure must be above 0 and at most 2.5 MPa"))
 	if k.gas() {
 		c.Require(in.TightnessPassed, "tightness_passed", Say("严密性试验合格后方可投运", "the main must pass its tightness test before commissioning"))
 		return

@@ -175,7 +175,7 @@ var catalogue = []Spec{
 		Say("通水，登记时间", "turn supply on and record the time"),
 		[]string{done}, func() taskInput { return &SupplyInput{} }},
 	{CompleteEntry, "完成系统录入", Construction, Engineering, "complete_entry", "M 2.2.5",
-		Say("通水当天必须完成系统录入，八项资料齐全", "everything entered on the day of supply-on, the eight documents complete"),
+		Say("通水（气）当天必须完成系统录入，资料齐全", "everything entered on the day of supply-on, the documents complete"),
 		[]string{done}, func() taskInput { return &EntryInput{} }},
 
 	{AcceptMeter, "水表验收", Acceptance, ServiceHall, "accept_meter", "M 2.2.6",
@@ -246,7 +246,7 @@ var catalogue = []Spec{
 		Say("企业进驻施工前完成", "built before the customer needs it"),
 		[]string{done}, func() taskInput { return &UpgradeBuildInput{} }},
 	{CommissionUpgrade, "管网改造投运", Upgrade, Network, "commission_upgrade", "M 2.2.2",
-		Say("冲洗、消毒、试压后投运", "flush, disinfect, test and commission"),
+		Say("供水管网冲洗、消毒、试压，燃气管网严密性试验后投运", "flush, disinfect and test a water main, test a gas main for tightness, then commission"),
 		[]string{done}, func() taskInput { return &UpgradeCommissionInput{} }},
 
 	{ImportNotice, "导入放假通知", Duty, TaskforceOffice, "import_notice", "D",
