@@ -127,7 +127,7 @@ type Demand struct {
 	Use         string        `json:"use,omitempty" doc:"用途 use"`                               // 用途
 	DailyVolume float64       `json:"daily_volume,omitempty" doc:"日用量(立方米) cubic metres a day"` // cubic metres a day
 	Diameter    int           `json:"diameter,omitempty" doc:"口径(毫米) nominal diameter in mm"`   // nominal diameter in millimetres
-	WantedOn    calendar.Date `json:"wanted_on,omitzero" doc:"希望通水（气）日期 date wanted"`           // the day on which supply is wanted
+	WantedOn    calendar.Date `json:"wanted_on,omitzero" doc:"希望通水日期 date wanted"`              // the day on which supply is wanted
 	BuildFrom   calendar.Date `json:"build_from,omitzero" doc:"建设开始日期 building starts"`         // building schedule: start
 	BuildTo     calendar.Date `json:"build_to,omitzero" doc:"建设结束日期 building ends"`             // building schedule: end
 	DigsRoad    bool          `json:"digs_road,omitempty" doc:"需开挖道路 a road is dug up"`         // the customer expects a road to be dug up
