@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"github.com/curbstop/curbstop/casework"
@@ -48,18 +49,25 @@ func (w *connection) agreement(now time.Time) bool {
 		k.Need(casework.AgreeQuote, "", k.Gas.Revisions+1, now, now)
 		return false
 	}
+	if w.signed() {
+		return true // whatever is corrected later stops no construction
+	}
 	if k.ApplicationAt.IsZero() || len(k.Deferred()) > 0 {
 		return false
 	}
 	k.DraftContracts(now)
-	signed := true
 	for _, c := range k.Gas.Contracts {
 		if c.SignedAt.IsZero() {
 			k.Need(casework.SignContracts, string(c.Kind), 1, now, now)
-			signed = false
 		}
 	}
-	return signed
+	return w.signed() || len(k.Gas.Contracts) == 0
+}
+
+// signed tells whether the customer has signed every contract.
+func (w *connection) signed() bool {
+	contracts := w.state.Gas.Contracts
+	return len(contracts) > 0 && !slices.ContainsFunc(contracts, func(c casework.Contract) bool { return c.SignedAt.IsZero() })
 }
 
 // agreed tells whether the customer has agreed to what is built and charged.

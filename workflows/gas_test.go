@@ -360,3 +360,32 @@ func TestGasUpgrade(t *testing.T) {
 	require.NoError(t, b.env.GetWorkflowError())
 	require.Equal(t, casework.Closed, b.snapshot.Status)
 }
+
+// A code that is struck out once the contracts are signed is asked for again
+// and stops no construction.
+func TestCodeStruckOutLaterStopsNoConstruction(t *testing.T) {
+	t.Parallel()
+	b := gasBook(t)
+	b.play(func(p *people) {
+		p.reach(casework.EnterSite)
+		a := p.snapshot.Request.Applicant
+		a.CreditCode = ""
+		p.must(casework.AmendRequest{By: byStaff, Applicant: &a, Reason: "代码有误，待核实"})
+		require.Equal(t, []string{"complete_deferred/credit_code", "enter_site"}, p.kinds())
+		p.finish(casework.EnterSite)
+		require.Equal(t, []string{"complete_deferred/credit_code", "install_meter"}, p.kinds())
+		p.straight()
+	})
+	require.NoError(t, b.env.GetWorkflowError())
+	require.Equal(t, casework.Closed, b.snapshot.Status)
+}
+
+// A lead is asked for nothing that only an application needs.
+func TestGasLeadLacksNothingYet(t *testing.T) {
+	t.Parallel()
+	b := gasBook(t, withoutCode, func(r *casework.Request) { r.Lead = true })
+	b.play(func(p *people) {
+		require.Equal(t, []string{"contact_customer"}, p.kinds())
+		p.leave()
+	})
+}
