@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/curbstop/curbstop/casework"
@@ -63,14 +64,21 @@ func (a *API) readPaper(ctx context.Context, in *paperQuery) (*streamed, error) 
 	if k.Request.Applicant.Person {
 		k.Request.Site.Address = "＊＊＊" // a home
 	}
-	for i := range k.Gas.Contracts {
-		k.Gas.Contracts[i].Signatory = maskName(k.Gas.Contracts[i].Signatory)
-	}
+	k.Facts = maskFacts(k.Facts)
 	_, html, err := a.paper(kind, k, a.now())
 	if err != nil {
 		return nil, err
 	}
 	return a.file(ctx, "text/html; charset=utf-8", "", html), nil
+}
+
+// maskFacts hides who signed for a customer.
+func maskFacts(f casework.Facts) casework.Facts {
+	f.Gas.Contracts = slices.Clone(f.Gas.Contracts)
+	for i := range f.Gas.Contracts {
+		f.Gas.Contracts[i].Signatory = maskName(f.Gas.Contracts[i].Signatory)
+	}
+	return f
 }
 
 // quoteView is a quote as the customer sees it.

@@ -77,6 +77,11 @@ func TestGasCustomerAgreesAndSigns(t *testing.T) {
 	k.Request.Applicant.CreditCode = goodRequest().Applicant.CreditCode
 	w.keep(k)
 	v = progress()
+	k.Gas.Contracts[1].Signatory = "沈兰英"
+	seen := w.ask(t, asked{as: "taskforce_office", path: "/v1/cases/G1"})
+	require.Contains(t, seen.Body.String(), `"signatory":"沈*"`)
+	require.Equal(t, "沈兰英", k.Gas.Contracts[1].Signatory, "what is shown is not what is kept")
+	k.Gas.Contracts[1].Signatory = ""
 	require.Equal(t, []string{"withdraw", "confirm-contract"}, v.Actions)
 	require.Equal(t, "入户合同", v.Contracts[0].Name)
 	require.Equal(t, 200, w.ask(t, asked{path: paper("supply_contract")}).Code)

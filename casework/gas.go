@@ -369,7 +369,21 @@ func (d DocumentKind) NameFor(u Utility) string {
 	return d.Name()
 }
 
-// judgeScale decides which way a gas connection goes, and says so.
+// judgeSurvey decides by what the survey found which way a gas connection goes;
+// a small one has its quote at once. Whether anybody has applied is another
+// matter.
+func (k *Case) judgeSurvey(in *SurveyInput, by Actor, now time.Time) {
+	if !k.gas() {
+		return
+	}
+	scale := k.Terms.Scale(k.Request.Class(), *in.Design, in.digs())
+	k.judgeScale(by, scale, *in.Design, now)
+	if scale.Small {
+		k.quote(nil, by, now)
+	}
+}
+
+// judgeScale records which way a gas connection goes, and says why.
 func (k *Case) judgeScale(by Actor, s Scale, d Design, now time.Time) {
 	k.Gas.Scale = &s
 	k.record(now, by, ConnectionJudged, "", s.text(d), s)

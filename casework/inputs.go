@@ -413,14 +413,8 @@ func (in *SurveyInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	for _, p := range in.Permits {
 		k.Permits = append(k.Permits, Permit{PermitNeed: p, Route: p.Route(), Attempt: 1})
 	}
+	k.judgeSurvey(in, by, now)
 	k.touch(now, by, ZeroApplication, false, Say("现场代办报装申请", "application completed for the customer"))
-	if k.gas() {
-		scale := k.Terms.Scale(k.Request.Class(), *in.Design, in.digs())
-		k.judgeScale(by, scale, *in.Design, now)
-		if scale.Small {
-			k.quote(nil, by, now)
-		}
-	}
 	if in.DesignConfirmed {
 		k.DesignConfirmedAt = in.ConductedAt
 	}
