@@ -217,14 +217,12 @@ func nextStep(k *casework.Case) (casework.Text, []string) {
 	if k.Supply != nil && !k.Status.Ended() || k.Status == casework.Closed {
 		actions = append(actions, "rate")
 	}
+	step, action, waits := agreementStep(k)
 	switch {
 	case k.Status == casework.Closed:
 		return casework.Say("已办结。如有意见，欢迎随时评价", "Finished. You can rate the service at any time"), actions
 	case k.Status == casework.Withdrawn, k.Status == casework.Withdrawing:
 		return casework.Say("申请已撤回。如需重新办理，请再次联系我们", "Withdrawn. Contact us when you want to go on"), actions
-	}
-	step, action, waits := agreementStep(k)
-	switch {
 	case waits && action == "confirm-quote" && !k.Gas.Quote.Fixed:
 		return step, append(actions, action) // who agrees to the price agrees to the design
 	case k.ChosenDesign() != nil && k.DesignConfirmedAt.IsZero():

@@ -15,7 +15,7 @@ func answerToGas(t casework.Task, c Choices, now time.Time) (Answer, bool) {
 	n := number(t.ID)
 	switch t.Kind { //nolint:exhaustive // the other kinds ask the same for water and gas
 	case casework.CompleteDeferred:
-		return plain(casework.DeferredInput{CreditCode: "91340200MA8N004320"}), true
+		return plain(casework.DeferredInput{CreditCode: "91340200MA8N004320"}), true //nolint:gosec // an organisation's public code
 	case casework.DesignConnection:
 		design := gasDesign(n)
 		design.Meter, design.PipeLength, design.Pressure = "G65", 180, casework.MediumPressureB
@@ -102,7 +102,9 @@ func gasFates() []fate {
 	large := func(task) Choices { return Choices{Large: true} }
 	return []fate{
 		{name: "另行设计", choices: large},
-		{name: "调整方案后同意报价", choices: func(t task) Choices { return Choices{Large: true, Revise: t.Kind == casework.AgreeQuote && t.Round == 1} }},
+		{name: "调整方案后同意报价", choices: func(t task) Choices {
+			return Choices{Large: true, Revise: t.Kind == casework.AgreeQuote && t.Round == 1}
+		}},
 		{name: "线上确认报价、签订合同", online: true},
 		{name: "安全检查发现隐患，整改后通气", choices: func(t task) Choices { return Choices{CardPaid: true, Hazard: t.Round == 1} }},
 		{name: "IC卡表开卡", choices: func(task) Choices { return Choices{CardPaid: true} }},
