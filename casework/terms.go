@@ -140,6 +140,8 @@ type Terms struct {
 	Prices []Price `json:"prices,omitempty"`
 	// Gas is what the policy says for gas alone; nil where it serves none.
 	Gas *GasTerms `json:"gas,omitempty"`
+	// Network is what a main must give before an assessment proposes it.
+	Network NetworkTerms `json:"network,omitzero"`
 }
 
 // Price is an item of the price list (价目表): what is asked for one unit of a

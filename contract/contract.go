@@ -61,6 +61,9 @@ const (
 	ExtendDeadline        = "extend_deadline"
 	MovePolicy            = "move_policy"
 	HandOver              = "hand_over"
+	Apply                 = "apply"
+	RecordVisit           = "record_visit"
+	LocateSite            = "locate_site"
 	// Opened answers as soon as the case's first records are committed; it
 	// changes nothing.
 	Opened = "opened"
@@ -113,6 +116,12 @@ func UpdateName(a casework.Action) string {
 		return MovePolicy
 	case casework.HandOver:
 		return HandOver
+	case casework.Apply:
+		return Apply
+	case casework.RecordVisit:
+		return RecordVisit
+	case casework.LocateSite:
+		return LocateSite
 	}
 	panic("contract: an action without an update")
 }

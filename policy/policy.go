@@ -46,6 +46,8 @@ type Policy struct {
 	Prices     []casework.Price               `yaml:"prices"`
 	// Gas is what is said for gas alone; a policy that serves gas must have it.
 	Gas *casework.GasTerms `yaml:"gas"`
+	// Network is what a main must give before an assessment proposes it.
+	Network casework.NetworkTerms `yaml:"network"`
 
 	text string
 }
@@ -121,7 +123,7 @@ func (p Policy) Terms() casework.Terms {
 		PolicyVersion: p.Version, Lane: p.Lane, Hours: p.Hours, Limits: p.Limits,
 		Ladder: p.Ladder, Ladders: p.Ladders, PauseReasons: p.PauseReasons, PauseBound: p.PauseBound,
 		SeparateAcceptance: p.SeparateAcceptance, Confirming: p.Confirming, Atlas: p.Atlas,
-		Checklists: p.Checklists, Prices: p.Prices, Gas: p.Gas,
+		Checklists: p.Checklists, Prices: p.Prices, Gas: p.Gas, Network: p.Network,
 	}
 }
 

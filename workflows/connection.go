@@ -21,6 +21,8 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	if w.state == nil {
 		w.state = casework.NewCase(in.Number, in.Request, in.Terms, in.By, workflow.Now(ctx))
 	}
+	// Leads that began before curbstop let them wait for their application go on without.
+	w.leads = w.state.Request.Lead && workflow.GetVersion(ctx, "leads", workflow.DefaultVersion, 1) >= 1
 	w.advance = w.stages
 	if err := w.setup(ctx); err != nil {
 		return contract.Done{}, err
@@ -42,6 +44,7 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 type connection struct {
 	casefile
 	upgradeTended bool // the upgrade has ended, or knows of the withdrawal
+	leads         bool // a lead of this run waits for its application
 }
 
 // listenBeside takes what comes from beside: the end of the upgrade that the
@@ -125,12 +128,27 @@ func (w *connection) stages(now time.Time) {
 		{casework.Acceptance, w.acceptance},
 		{casework.Evaluation, w.evaluation},
 	} {
+		if w.leads && !w.state.MayEnter(stage.name) {
+			w.followLead(now)
+			return
+		}
 		w.state.Enter(stage.name, now)
 		if !stage.done(now) {
 			return
 		}
 	}
 	w.state.End(casework.Closed, now)
+}
+
+// followLead: a lead on which everything is done that can be done waits for its
+// application, and is never out of sight.
+func (w *connection) followLead(now time.Time) {
+	k := w.state
+	anchor := now
+	if k.LeadFollow != (calendar.Date{}) {
+		anchor = k.LeadFollow.At(0)
+	}
+	k.Need(casework.FollowUpLead, "", k.LeadFollowUps+1, anchor, now)
 }
 
 // preService: who the customer is, what the network can give, and telling them.
@@ -141,13 +159,13 @@ func (w *connection) preService(now time.Time) bool {
 		return false
 	}
 	if k.Assessment == nil {
-		k.Need(casework.AssessNetwork, "", 1, now, now)
+		k.Need(casework.AssessNetwork, "", k.Reassessments+1, now, now)
 		return false
 	}
 	if k.Assessment.Result != casework.Adequate && k.Upgrade == nil {
 		k.StartUpgrade(now)
 	}
-	if k.Briefed == nil {
+	if k.Briefed == nil && k.Reachable() {
 		k.Need(casework.BriefCustomer, "", 1, now, now)
 		return false
 	}
@@ -181,10 +199,7 @@ func (w *connection) jointSurvey(now time.Time) bool {
 func (w *connection) permits(now time.Time) bool {
 	k := w.state
 	ready := w.agreement(now)
-	if k.Materials == nil {
-		w.materials(now)
-		ready = false
-	}
+	ready = w.materials(now) && ready
 	for i := range k.Permits {
 		p := &k.Permits[i]
 		kind := string(p.Kind)

@@ -14,7 +14,7 @@ import (
 // moment, beside everything else.
 func (w *connection) deferred(now time.Time) {
 	k := w.state
-	if k.Request.Lead && k.ApplicationAt.IsZero() {
+	if k.Request.Lead {
 		return // nobody has applied yet, so nothing is lacking
 	}
 	for _, item := range k.Deferred() {
@@ -52,6 +52,9 @@ func (w *connection) agreement(now time.Time) bool {
 	if w.signed() {
 		return true // whatever is corrected later stops no construction
 	}
+	if k.Request.Lead {
+		return true // the contracts, like construction, wait for the application
+	}
 	if k.ApplicationAt.IsZero() || len(k.Deferred()) > 0 {
 		return false
 	}
@@ -77,15 +80,21 @@ func (w *connection) agreed() bool {
 }
 
 // materials are prepared from the survey on; for gas once the customer has
-// agreed, because another wish brings another design.
-func (w *connection) materials(now time.Time) {
+// applied and agreed, because another wish brings another design. It tells
+// whether nothing more is to be prepared now.
+func (w *connection) materials(now time.Time) bool {
 	k := w.state
 	switch {
+	case k.Materials != nil:
+		return true
 	case k.Request.Utility != casework.Gas:
 		k.Need(casework.PrepareMaterials, "", 1, k.UploadedAt, now)
+	case k.Request.Lead:
+		return true
 	case w.agreed():
 		k.Need(casework.PrepareMaterials, "", 1, now, now)
 	}
+	return false
 }
 
 // supply: water is turned on. Gas is let in and lit when the installation is
