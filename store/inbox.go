@@ -329,15 +329,21 @@ func (s *Store) NumbersOf(ctx context.Context, sender, external string) ([]strin
 	if external == "" {
 		return nil, nil
 	}
+	// Two statements, each of which an index serves.
+	statement := `
+		SELECT number FROM receipts WHERE sender <> '' AND sender = @sender AND sender_number = @external
+		UNION SELECT number FROM receipts WHERE sender <> '' AND sender = @sender AND number = @external
+		ORDER BY number`
+	if sender == "" {
+		statement = `
+			SELECT number FROM receipts WHERE number = @external
+			UNION SELECT number FROM receipts WHERE sender <> '' AND sender_number = @external
+			UNION SELECT number FROM receipts WHERE number IN (
+				SELECT unnest(string_to_array(numbers, ' ')) FROM inbox_items WHERE external <> '' AND external = @external)
+			ORDER BY number`
+	}
 	var numbers []string
-	err := s.db.WithContext(ctx).Raw(`
-		SELECT number FROM receipts
-		WHERE @sender <> '' AND sender = @sender AND (sender_number = @external OR number = @external)
-			OR @sender = '' AND number IN (
-				SELECT number FROM receipts WHERE number = @external
-				UNION SELECT number FROM receipts WHERE sender <> '' AND sender_number = @external
-				UNION SELECT unnest(string_to_array(numbers, ' ')) FROM inbox_items WHERE external = @external)
-		ORDER BY number`, map[string]any{"sender": sender, "external": external}).Scan(&numbers).Error
+	err := s.db.WithContext(ctx).Raw(statement, map[string]any{"sender": sender, "external": external}).Scan(&numbers).Error
 	return numbers, failed("look for cases by an outside number", err)
 }
 

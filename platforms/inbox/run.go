@@ -54,11 +54,10 @@ func (b *Inbox) repeat(ctx context.Context, every time.Duration, work func(conte
 // what could not be taken up before, and what came ahead of its case.
 func (b *Inbox) sweep(ctx context.Context) (more bool, err error) {
 	now := b.Now()
-	if now.Sub(b.forgotAt) >= lastRetry {
+	if b.hourly(now) {
 		if err := b.Book.ForgetProofs(ctx, now.Add(-lastRetry)); err != nil {
 			return false, err
 		}
-		b.forgotAt = now
 	}
 	claimed, err := b.Book.ClaimMessages(ctx, now, now.Add(lease), sweepBatch)
 	if err != nil {
@@ -79,6 +78,18 @@ func (b *Inbox) sweep(ctx context.Context) (more bool, err error) {
 		})
 	}
 	return len(claimed) == sweepBatch, group.Wait()
+}
+
+// hourly tells whether an hour has passed since it last said so. API and worker
+// may run in one process and share the inbox.
+func (b *Inbox) hourly(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Sub(b.forgotAt) < lastRetry {
+		return false
+	}
+	b.forgotAt = now
+	return true
 }
 
 // poll takes rows from a sender's exchange tables and writes back what became

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -59,7 +58,7 @@ func (b *Inbox) takeUp(ctx context.Context, s *senders.Sender, m casework.InboxM
 	if err := b.Book.SettleMessage(ctx, m); err != nil {
 		return out, err
 	}
-	log.InfoContext(ctx, "A message was judged.", "state", m.State, "cases", len(m.Numbers), "before", out.Before, "code", code, slog.Duration("took", now.Sub(began)))
+	log.InfoContext(ctx, "A message was judged.", "state", m.State, "cases", len(m.Numbers), "before", out.Before, "code", code, "took", now.Sub(began))
 	return out, nil
 }
 
@@ -69,7 +68,7 @@ func (b *Inbox) judge(ctx context.Context, s *senders.Sender, m casework.InboxMe
 	items, fault := b.read(ctx, s, &m)
 	if fault != nil {
 		out.Fault = fault
-		return out, nil
+		return out, nil //nolint:nilerr // a message that can't be read has been judged: it is kept with the fault
 	}
 	out.Before = len(items) > 0
 	var faults []itemFault

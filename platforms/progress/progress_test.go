@@ -336,7 +336,7 @@ func TestARefusedReportIsTriedForDaysAndSeen(t *testing.T) {
 	refuse := true
 	w.platform.does = func(rw http.ResponseWriter, _ *http.Request, n int) bool {
 		if refuse && n%2 == 0 {
-			rw.WriteHeader(500)
+			rw.WriteHeader(http.StatusInternalServerError)
 		}
 		if refuse {
 			_, _ = io.WriteString(rw, "no")

@@ -8,7 +8,7 @@ ALTER TABLE receipts
     ADD COLUMN sender_number text    NOT NULL DEFAULT '',
     -- The case has reached something since its reports of progress were worked out.
     ADD COLUMN progress_due  boolean NOT NULL DEFAULT false;
-CREATE INDEX receipts_by_sender ON receipts (sender, sender_number) WHERE sender <> '';
+CREATE INDEX receipts_by_sender ON receipts (sender_number, sender) WHERE sender <> '';
 -- What the reporter asks for, all day: little among much.
 CREATE INDEX receipts_progress_due ON receipts (number) WHERE progress_due;
 
