@@ -47,7 +47,7 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	m := &memory{
-		almanac: newAlmanac(), cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, lines: map[string]casework.TaskLine{},
+		almanac: newAlmanac(), pipes: &pipes{}, cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, lines: map[string]casework.TaskLine{},
 		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, blobs: map[string][]byte{},
 		held: map[string][]casework.Holding{},
 	}
@@ -60,7 +60,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	require.NoError(t, err)
 	w := &world{memory: m, ring: ring, log: &bytes.Buffer{}}
 	o := Options{
-		Store: m, Desk: m, Archive: m, Ring: ring, Printout: printed, Auth: AuthOptions{JWTKey: testKey}, Now: func() time.Time { return noon },
+		Store: m, Desk: m, Archive: m, Ring: ring, Printout: printed, Paper: drafted, Auth: AuthOptions{JWTKey: testKey}, Now: func() time.Time { return noon },
 		Logger: slog.New(slog.NewTextHandler(&locked{w: w.log}, nil)), PublicURL: "https://water.example.cn",
 		TemporalUIURL: "https://temporal.example.cn/", Version: "1.2.3",
 		Limits: Limits{PublicPerMinute: 1000, SessionsPerMinute: 1000},
@@ -256,6 +256,7 @@ func (w *world) openBy(t testing.TB, number string, rules casework.Terms) *casew
 // cases as the workflow would.
 type memory struct {
 	*almanac
+	*pipes
 	mu       sync.Mutex
 	cases    map[string]*casework.Case
 	events   []casework.Event
@@ -612,4 +613,9 @@ func (m *memory) Delete(_ context.Context, key string) error {
 // printed stands in for the drawn page.
 func printed(k *casework.Case, events []casework.Event, clock reports.Clock, _ time.Time) ([]byte, error) {
 	return fmt.Appendf(nil, "<p>%s %d %s</p>", k.Number, len(events), clock.Case), nil
+}
+
+// drafted stands in for a paper.
+func drafted(kind casework.DocumentKind, k *casework.Case, _ time.Time) (string, []byte, error) {
+	return "", fmt.Appendf(nil, "<p>%s %s %s</p>", kind, k.Number, k.Request.Contact.Phone), nil
 }

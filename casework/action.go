@@ -124,6 +124,9 @@ type CompleteTask struct {
 	Input json.RawMessage `json:"input"`
 	// Checked are the items of the kind's checklist that were confirmed.
 	Checked []string `json:"checked,omitempty"`
+	// Proposal is what the register proposed to an assessment when it was
+	// decided; the api fills it in.
+	Proposal *Proposal `json:"proposal,omitempty"`
 }
 
 // Apply implements [Action].
@@ -162,7 +165,7 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	}
 	var c Check
 	in.check(&c, k, t, now)
-	a.checklist(&c, k.Terms.Checklists[t.Kind], in)
+	a.checklist(&c, k.Checklist(t.Kind), in)
 	if err := c.Err(); err != nil {
 		return err
 	}
@@ -172,6 +175,9 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	t.State, t.DoneAt, t.DoneBy, t.Input = TaskDone, now, a.Actor.ID, a.Input
 	closed := *t
 	k.closeDeadline(closed.ID, true, now, now)
+	if a.Proposal != nil && closed.Kind == AssessNetwork {
+		k.Proposed = a.Proposal
+	}
 	closed.Outcome = in.apply(k, &closed, a.Actor, now)
 	k.changes.task(closed)
 	k.dropEnded()
@@ -406,7 +412,7 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 	case k.Kind != ConnectionCase:
 		return Refuse(Conflict, "not_a_connection", Say("只有报装可由客户撤回", "only a connection is withdrawn by its customer"))
 	case k.Supply != nil:
-		return Refuse(Conflict, "already_supplied", Sayf("已于 %s 通水，不能撤回；如需销户请办理销户", "supply was turned on at %s; close the account instead", Clock(k.Supply.SuppliedAt)))
+		return Refuse(Conflict, "already_supplied", Sayf("已于 %[1]s 通%[2]s，不能撤回；如需销户请办理销户", "supply was turned on at %[1]s; close the account instead", Clock(k.Supply.SuppliedAt), k.Request.Utility.Flow()))
 	}
 	k.withdraw(a.Reason, a.Actor, now)
 	return nil
@@ -517,6 +523,7 @@ func (a AmendRequest) Apply(k *Case, now time.Time) error {
 	k.Request = r
 	k.record(now, a.Actor, Amended, "", Sayf("更正：%s", "amended: %s", strings.Join(fields, ", ")),
 		map[string]any{"reason": a.Reason, "before": before})
+	k.settleAmended(a.Actor, now)
 	return nil
 }
 
@@ -559,7 +566,7 @@ func (a AttachDocument) Apply(k *Case, now time.Time) error {
 func (k *Case) attach(d Document, by Actor, now time.Time) {
 	k.Documents = append(k.Documents, d)
 	k.changes.Documents = append(k.changes.Documents, d)
-	k.record(now, by, DocumentAttached, "", Sayf("归档材料：%[1]s", "document attached: %[2]s", d.Kind.Name(), d.Kind),
+	k.record(now, by, DocumentAttached, "", Sayf("归档材料：%[1]s", "document attached: %[2]s", d.Kind.NameFor(k.Request.Utility), d.Kind),
 		map[string]string{"document": d.ID, "kind": string(d.Kind)})
 }
 
@@ -618,7 +625,7 @@ func (a ConfirmDesign) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	switch {
-	case k.Survey == nil || k.Survey.Design == nil:
+	case k.ChosenDesign() == nil:
 		return Refuse(Conflict, "no_design", Say("设计方案尚未出具", "there is no design yet"))
 	case !k.DesignConfirmedAt.IsZero():
 		return Refuse(Conflict, "already_confirmed", Sayf("方案已于 %s 确认", "confirmed already at %s", Clock(k.DesignConfirmedAt)))
@@ -643,7 +650,7 @@ func (a ConfirmAcceptance) Apply(k *Case, now time.Time) error {
 	}
 	switch {
 	case k.Supply == nil:
-		return Refuse(Conflict, "not_supplied", Say("尚未通水", "supply is not on yet"))
+		return Refuse(Conflict, "not_supplied", Say("尚未通"+k.Request.Utility.Flow(), "supply is not on yet"))
 	case !k.AcceptanceConfirmed.IsZero():
 		return Refuse(Conflict, "already_confirmed", Sayf("已于 %s 确认验收", "confirmed already at %s", Clock(k.AcceptanceConfirmed)))
 	}
@@ -683,7 +690,7 @@ func (a Rate) Apply(k *Case, now time.Time) error {
 	}
 	switch {
 	case k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing:
-		return Refuse(Conflict, "not_supplied", Say("通水后方可评价", "a rating can be given once supply is on"))
+		return Refuse(Conflict, "not_supplied", Say("通"+k.Request.Utility.Flow()+"后方可评价", "a rating can be given once supply is on"))
 	case len(k.Evaluated.Ratings) >= maxRatings:
 		return Refuse(Conflict, "too_many_ratings", Sayf("每案最多 %d 次评价", "a case takes at most %d ratings", maxRatings))
 	}

@@ -52,6 +52,8 @@ const (
 	ProposeCharge         = "propose_charge"
 	ConfirmDesign         = "confirm_design"
 	ConfirmAcceptance     = "confirm_acceptance"
+	ConfirmQuote          = "confirm_quote"
+	ConfirmContract       = "confirm_contract"
 	Rate                  = "rate"
 	AcknowledgeEscalation = "acknowledge_escalation"
 	AnswerEscalation      = "answer_escalation"
@@ -59,6 +61,9 @@ const (
 	ExtendDeadline        = "extend_deadline"
 	MovePolicy            = "move_policy"
 	HandOver              = "hand_over"
+	Apply                 = "apply"
+	RecordVisit           = "record_visit"
+	LocateSite            = "locate_site"
 	// Opened answers as soon as the case's first records are committed; it
 	// changes nothing.
 	Opened = "opened"
@@ -93,6 +98,10 @@ func UpdateName(a casework.Action) string {
 		return ConfirmDesign
 	case casework.ConfirmAcceptance:
 		return ConfirmAcceptance
+	case casework.ConfirmQuote:
+		return ConfirmQuote
+	case casework.ConfirmContract:
+		return ConfirmContract
 	case casework.Rate:
 		return Rate
 	case casework.AcknowledgeEscalation:
@@ -107,6 +116,12 @@ func UpdateName(a casework.Action) string {
 		return MovePolicy
 	case casework.HandOver:
 		return HandOver
+	case casework.Apply:
+		return Apply
+	case casework.RecordVisit:
+		return RecordVisit
+	case casework.LocateSite:
+		return LocateSite
 	}
 	panic("contract: an action without an update")
 }

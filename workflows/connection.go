@@ -21,6 +21,8 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	if w.state == nil {
 		w.state = casework.NewCase(in.Number, in.Request, in.Terms, in.By, workflow.Now(ctx))
 	}
+	// Leads that began before curbstop let them wait for their application go on without.
+	w.leads = w.state.Request.Lead && workflow.GetVersion(ctx, "leads", workflow.DefaultVersion, 1) >= 1
 	w.advance = w.stages
 	if err := w.setup(ctx); err != nil {
 		return contract.Done{}, err
@@ -42,6 +44,7 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 type connection struct {
 	casefile
 	upgradeTended bool // the upgrade has ended, or knows of the withdrawal
+	leads         bool // a lead of this run waits for its application
 }
 
 // listenBeside takes what comes from beside: the end of the upgrade that the
@@ -113,6 +116,7 @@ func (w *connection) stages(now time.Time) {
 		return
 	}
 	w.visits(now)
+	w.deferred(now)
 	for _, stage := range []struct {
 		name casework.Stage
 		done func(now time.Time) bool
@@ -124,12 +128,27 @@ func (w *connection) stages(now time.Time) {
 		{casework.Acceptance, w.acceptance},
 		{casework.Evaluation, w.evaluation},
 	} {
+		if w.leads && !w.state.MayEnter(stage.name) {
+			w.followLead(now)
+			return
+		}
 		w.state.Enter(stage.name, now)
 		if !stage.done(now) {
 			return
 		}
 	}
 	w.state.End(casework.Closed, now)
+}
+
+// followLead: a lead on which everything is done that can be done waits for its
+// application, and is never out of sight.
+func (w *connection) followLead(now time.Time) {
+	k := w.state
+	anchor := now
+	if k.LeadFollow != (calendar.Date{}) {
+		anchor = k.LeadFollow.At(0)
+	}
+	k.Need(casework.FollowUpLead, "", k.LeadFollowUps+1, anchor, now)
 }
 
 // preService: who the customer is, what the network can give, and telling them.
@@ -140,13 +159,13 @@ func (w *connection) preService(now time.Time) bool {
 		return false
 	}
 	if k.Assessment == nil {
-		k.Need(casework.AssessNetwork, "", 1, now, now)
+		k.Need(casework.AssessNetwork, "", k.Reassessments+1, now, now)
 		return false
 	}
 	if k.Assessment.Result != casework.Adequate && k.Upgrade == nil {
 		k.StartUpgrade(now)
 	}
-	if k.Briefed == nil {
+	if k.Briefed == nil && k.Reachable() {
 		k.Need(casework.BriefCustomer, "", 1, now, now)
 		return false
 	}
@@ -172,18 +191,15 @@ func (w *connection) jointSurvey(now time.Time) bool {
 		k.Need(casework.UploadSurvey, "", 1, k.Survey.ConductedAt, now)
 		return false
 	}
-	return true
+	return k.Gas.Revisions > 0 || w.designed(now)
 }
 
 // permits: each goes its own way beside the others, and the materials are
 // prepared beside them all.
 func (w *connection) permits(now time.Time) bool {
 	k := w.state
-	ready := true
-	if k.Materials == nil {
-		k.Need(casework.PrepareMaterials, "", 1, k.UploadedAt, now)
-		ready = false
-	}
+	ready := w.agreement(now)
+	ready = w.materials(now) && ready
 	for i := range k.Permits {
 		p := &k.Permits[i]
 		kind := string(p.Kind)
@@ -222,7 +238,7 @@ func (w *connection) construction(now time.Time) bool {
 		k.Need(casework.InstallMeter, "", 1, now, now)
 		return false
 	case k.Supply == nil:
-		k.Need(casework.TurnOnSupply, "", 1, now, now)
+		w.supply(now)
 		return false
 	case k.EntryAt.IsZero():
 		k.Need(casework.CompleteEntry, "", 1, k.Supply.SuppliedAt, now)
@@ -239,7 +255,7 @@ func (w *connection) acceptance(now time.Time) bool {
 		return true
 	}
 	since := k.Supply.SuppliedAt
-	ready := k.MeterAccepted != nil && k.Account != nil && k.Reading != nil
+	ready := k.MeterAccepted != nil && k.Account != nil && (k.Reading != nil || k.ByCard()) && (k.Gas.Card != nil || !k.ByCard())
 	switch {
 	case k.Meter == nil:
 		k.Need(casework.InstallMeter, "", k.MetersFailed+1, now, now)
@@ -250,7 +266,9 @@ func (w *connection) acceptance(now time.Time) bool {
 	switch {
 	case k.Account == nil:
 		k.Need(casework.OpenAccount, "", 1, since, now)
-	case k.Reading == nil:
+	case k.ByCard():
+		w.card(now)
+	case k.Reading == nil && !w.meterToCome():
 		k.Need(casework.EnrolReading, "", 1, since, now)
 	}
 	for _, d := range k.Terms.Confirming {
@@ -294,6 +312,12 @@ func (w *connection) undo(now time.Time) {
 	if k.Meter != nil {
 		k.Need(casework.RemoveMeter, "", 1, k.WithdrawnAt, now)
 		undone = false
+	}
+	for _, c := range k.Gas.Contracts {
+		if !c.SignedAt.IsZero() && c.VoidedAt.IsZero() {
+			k.Need(casework.VoidContract, string(c.Kind), 1, k.WithdrawnAt, now)
+			undone = false
+		}
 	}
 	if k.Materials != nil {
 		k.Need(casework.ReleaseMaterials, "", 1, k.WithdrawnAt, now)

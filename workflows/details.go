@@ -68,7 +68,7 @@ func (f *casefile) line() string {
 	if k.Kind == casework.DutyCase {
 		return dutyLine(k)
 	}
-	line := strings.Join([]string{k.Request.Utility.Name(), k.Request.Site.District.Name(), k.Stage.Name(), k.InCharge().Name()}, " · ")
+	line := strings.Join([]string{k.Request.Utility.Name(), k.Request.Site.District.Name(), k.StageTitle(), k.InCharge().Name()}, " · ")
 	if k.Status != casework.Open {
 		line += " · " + k.Status.Name()
 	}
@@ -85,7 +85,7 @@ func (f *casefile) details() string {
 		return dutyDetails(k)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.Stage.Name(), k.Status.Name())
+	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.StageTitle(), k.Status.Name())
 	fmt.Fprintf(&b, "**%s** · 模式 %s · 渠道 %s · 收到 %s\n\n", k.Request.Site.District.Name(), k.Lane, k.Request.Channel.Name(), casework.Clock(k.ReceivedAt))
 	if k.Level > 0 {
 		fmt.Fprintf(&b, "**升级级别 %d**\n\n", k.Level)
@@ -103,7 +103,7 @@ func (f *casefile) details() string {
 		b.WriteString("\n")
 	}
 	if d, ok := k.Deadline(casework.LaneDeadline); ok {
-		fmt.Fprintf(&b, "服务时限（受理至通水）：%s · 下一级：%s\n\n", dueText(d), nextRung(d))
+		fmt.Fprintf(&b, "服务时限（受理至通%s）：%s · 下一级：%s\n\n", k.Request.Utility.Flow(), dueText(d), nextRung(d))
 	}
 	for _, p := range k.Pauses {
 		if p.To.IsZero() {

@@ -178,7 +178,7 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	a, err := api.New(api.Options{
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
-		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout,
+		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout, Paper: drafts.Write,
 		Hours:     s.hours,
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
 		TrustedProxies: s.Config.TrustedProxies, Limits: api.Limits{PublicPerMinute: s.Config.PublicPerMinute},
@@ -222,6 +222,9 @@ func (s *Service) catchUp() func(context.Context) error {
 				s.log.Warn("Accepted requests wait to be started.", "error", err)
 			case n > 0:
 				s.log.Info("Cases were started that an earlier process had accepted.", "cases", n)
+			}
+			if _, err := s.Desk.CatchUpApplications(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("Leads wait to be told of their applications.", "error", err)
 			}
 			if _, err := s.Desk.CatchUpCalendar(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Cases wait to be told of a calendar.", "error", err)
