@@ -51,6 +51,9 @@ type Options struct {
 	Hours func(context.Context) (calendar.Hours, error)
 	// Hotline is the number that customers are told to call; empty: 12345.
 	Hotline string
+	// Platforms takes in what government platforms and other outside systems
+	// send, and shows what became of it; nil: this installation has none.
+	Platforms Platforms
 
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
@@ -73,6 +76,7 @@ type Limits struct {
 	BodyBytes     int64 // of a JSON body; 1 MiB
 	ListBytes     int64 // of a request list; 32 MiB
 	DocumentBytes int64 // of one document; 20 MiB
+	MessageBytes  int64 // of a platform's message; 20 MiB, because certificates come along
 
 	PublicPerMinute   int // calls without login per address; 30
 	SessionsPerMinute int // log-ins per staff number and address; 5
@@ -82,6 +86,7 @@ func (l Limits) withDefaults() Limits {
 	l.BodyBytes = nonZero(l.BodyBytes, 1<<20)
 	l.ListBytes = nonZero(l.ListBytes, 32<<20)
 	l.DocumentBytes = nonZero(l.DocumentBytes, 20<<20)
+	l.MessageBytes = nonZero(l.MessageBytes, 20<<20)
 	l.PublicPerMinute = nonZero(l.PublicPerMinute, 30)
 	l.SessionsPerMinute = nonZero(l.SessionsPerMinute, 5)
 	return l
@@ -119,6 +124,7 @@ type API struct {
 	hashing     chan struct{}
 	taskSchemas map[casework.TaskKind]map[string]any
 	policies    *policy.Shelf
+	platforms   Platforms
 
 	engine *gin.Engine
 	huma   huma.API
@@ -149,6 +155,10 @@ func New(o Options) (*API, error) {
 		hashing:   make(chan struct{}, parallelHashes),
 		policies:  policy.NewShelf(o.Store),
 		hours:     o.Hours,
+		platforms: o.Platforms,
+	}
+	if a.platforms == nil {
+		a.platforms = noPlatforms{}
 	}
 	if a.hours == nil {
 		a.hours = func(context.Context) (calendar.Hours, error) { return calendar.AlwaysOpen, nil }
@@ -198,6 +208,7 @@ func (a *API) register() {
 	a.registerCalendar()
 	a.registerAbsences()
 	a.registerHandOvers()
+	a.registerPlatforms()
 	a.registerCodec()
 	a.registerLeads()
 	a.registerNetwork()

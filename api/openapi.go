@@ -36,6 +36,7 @@ func documentConfig(version string) huma.Config {
 		{Name: "escalations", Description: "升级督办 escalations"},
 		{Name: "policies", Description: "政策版本 versions of the policy"},
 		{Name: "supervision", Description: "督办报表 reports for supervisors"},
+		{Name: "platforms", Description: "平台来件与进度回传 what platforms send, and what they are told"},
 		{Name: "customers", Description: "客户（免登录）customers, without login"},
 		{Name: "staff", Description: "人员 staff"},
 		{Name: "calendar", Description: "日历与放假通知 calendar and holiday notices"},

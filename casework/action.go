@@ -398,7 +398,7 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 	if err := a.check(k); err != nil {
 		return err
 	}
-	if err := a.need(Customer, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
+	if err := a.need(Customer, Platform, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
 		return err
 	}
 	var c Check

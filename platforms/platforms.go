@@ -130,6 +130,14 @@ type Adapter interface {
 	Judge(o Outgoing, status int, body []byte) error
 }
 
+// Refuser is an adapter whose platform wants to be refused in words of its own
+// where a message is not even kept: its sender is not proved, is over its quota,
+// or we can't keep anything just now. The status is ours where the reply has
+// none; who is over its quota is told 429 in any case.
+type Refuser interface {
+	Refuse(status int, f *casework.Fault) Reply
+}
+
 // Exchange is an adapter whose platform sends through tables of a database
 // that both sides reach (前置库). Poll gives rows that wait, parents before
 // their children, and Settle writes back what became of each.

@@ -17,6 +17,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/curbstop/curbstop/notify"
+	"github.com/curbstop/curbstop/platforms/senders"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
 )
@@ -33,6 +34,7 @@ type Config struct {
 	SealKeys       string   `env:"CURBSTOP_SEAL_KEYS"`
 	PolicyFile     string   `env:"CURBSTOP_POLICY"`
 	OutletsFile    string   `env:"CURBSTOP_OUTLETS"`
+	SendersFile    string   `env:"CURBSTOP_SENDERS"`
 	TemporalUIURL  string   `env:"CURBSTOP_TEMPORAL_UI_URL"`
 	PublicURL      string   `env:"CURBSTOP_PUBLIC_URL"`
 	Hotline        string   `env:"CURBSTOP_HOTLINE"`
@@ -101,6 +103,36 @@ func (c Config) Outlets(logger *slog.Logger) (*notify.Outlets, error) {
 		return nil, fmt.Errorf("%s: %s", c.OutletsFile, policy.Describe(err))
 	}
 	return outlets, nil
+}
+
+// Senders reads the file of those who send us messages and are told of the
+// progress; without one, the demo's.
+func (c Config) Senders() (*senders.Senders, error) {
+	if c.SendersFile == "" {
+		return readSenders(senders.Demo, "")
+	}
+	text, err := os.ReadFile(c.SendersFile)
+	if err != nil {
+		return nil, fmt.Errorf("the senders' file (CURBSTOP_SENDERS): %w", err)
+	}
+	all, err := readSenders(text, filepath.Dir(c.SendersFile))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s", c.SendersFile, policy.Describe(err))
+	}
+	return all, nil
+}
+
+// readSenders finds the files of mappings beside the one that names them.
+func readSenders(text []byte, folder string) (*senders.Senders, error) {
+	return senders.Parse(text, senders.Options{
+		Adapters: adapters, Getenv: os.Getenv,
+		ReadFile: func(name string) ([]byte, error) {
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(folder, name)
+			}
+			return os.ReadFile(name)
+		},
+	})
 }
 
 func (c Config) ring() (*seal.Ring, error) {

@@ -21,6 +21,7 @@ import (
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/drafts"
 	"github.com/curbstop/curbstop/notify"
+	"github.com/curbstop/curbstop/platforms/inbox"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
 	"github.com/curbstop/curbstop/store"
@@ -43,6 +44,7 @@ type Service struct {
 	Address   string // where the API listens, host:port; set by StartAPI
 
 	log   *slog.Logger
+	inbox *inbox.Inbox
 	stops []func(context.Context) error // in the order of starting
 }
 
@@ -124,6 +126,10 @@ func (s *Service) StartWorker() error {
 	if err != nil {
 		return err
 	}
+	received, err := s.receiver()
+	if err != nil {
+		return err
+	}
 	w := worker.New(s.Temporal, worker.Activities{
 		Records:   &activities.Records{Recorder: s.Store},
 		Deadlines: &activities.Deadlines{Calendars: s.Store},
@@ -134,7 +140,7 @@ func (s *Service) StartWorker() error {
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
 	}
-	s.stops = append(s.stops, func(context.Context) error { w.Stop(); return nil }, s.deliver(outlets))
+	s.stops = append(s.stops, func(context.Context) error { w.Stop(); return nil }, s.deliver(outlets), s.takeUp(received, true))
 	return nil
 }
 
@@ -175,11 +181,16 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	received, err := s.receiver()
+	if err != nil {
+		return err
+	}
 	a, err := api.New(api.Options{
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
 		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout, Paper: drafts.Write,
 		Hours:     s.hours,
+		Platforms: received,
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
 		TrustedProxies: s.Config.TrustedProxies, Limits: api.Limits{PublicPerMinute: s.Config.PublicPerMinute},
 	})
@@ -201,7 +212,7 @@ func (s *Service) StartAPI(ctx context.Context) error {
 			s.log.Error("The API ended.", "error", err)
 		}
 	}()
-	s.stops = append(s.stops, server.Shutdown, s.catchUp())
+	s.stops = append(s.stops, server.Shutdown, s.catchUp(), s.takeUp(received, false))
 	return nil
 }
 
