@@ -62,7 +62,7 @@ func (p *installation) meetPlatforms(ctx context.Context) error {
 func TestPlatformsOutside(t *testing.T) {
 	t.Parallel()
 	w, err := sim.Open(t.Context(), sim.Options{
-		Seed: 20261124, Requests: 30, Shares: sim.DemoShares(), Target: "http://" + place.Address, Listen: place.world, Exchange: place.exchange,
+		Seed: 20261124, Requests: 40, Shares: sim.DemoShares(), Target: "http://" + place.Address, Listen: place.world, Exchange: place.exchange,
 		Senders: sim.DemoSenders(place.world), Getenv: os.Getenv, Without: place.Unplayed(), Serves: served(),
 	})
 	require.NoError(t, err)
@@ -136,14 +136,14 @@ func mend(t *testing.T, w *sim.World, cut sim.Entry) {
 func complete(t *testing.T, w *sim.World) {
 	t.Helper()
 	i := slices.IndexFunc(w.Ledger(), func(e sim.Entry) bool {
-		return e.Platform == "portal" && e.Good && e.Request && e.Wrong == "" && strings.Contains(e.Body, "TEST-GSBZ") && !ahead(w, e)
+		return (e.Platform == "portal" || e.Platform == "wanshitong") && e.Good && e.Request && e.Wrong == "" && strings.Contains(e.Body, "TEST-GSBZ") && !ahead(w, e)
 	})
 	require.GreaterOrEqual(t, i, 0)
 	e := w.Ledger()[i]
 	play(t, opened{Number: e.Numbers[0], Code: place.Ring.Code(e.Numbers[0])})
 	last := func() (states []sim.State) {
 		for _, told := range w.Ledger() {
-			if told.Direction == sim.Told && told.External == e.External && (told.Reaction == sim.Took || told.Reaction == sim.TimedOut) {
+			if told.Direction == sim.Told && told.Platform == e.Platform && told.External == e.External && (told.Reaction == sim.Took || told.Reaction == sim.TimedOut) {
 				if n := len(states); n == 0 || states[n-1] != told.Meaning {
 					states = append(states, told.Meaning)
 				}

@@ -36,7 +36,6 @@ func (a *Adapter) readPush(layout string, m platforms.Message) ([]platforms.Item
 	}
 	utility := casework.Utility(r.Code("utility", "utility"))
 	q := r.Request(casework.ProjectApproval, utility, false)
-	r.Project()
 	if !utility.Valid() {
 		r.Fault("utility", casework.Say("请填写用能类型", "the utility is missing"))
 	}

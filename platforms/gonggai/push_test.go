@@ -246,7 +246,7 @@ func TestStatesAreToldOverHTTP(t *testing.T) {
 	t.Parallel()
 	trial.GoldenReports(t, "reports-http", adapter(t), platforms.Report{
 		External: "340100260101TEST0001", Number: "W20261124-00001", Utility: casework.Water, By: "客户服务部", Note: casework.Say("通水", "supplied"),
-		Request: &casework.Request{Extra: map[string]json.RawMessage{"project_code": json.RawMessage(`"2600-340100-04-01-000001-T1"`)}},
+		Request: &casework.Request{Project: "2600-340100-04-01-000001-T1"},
 	})
 }
 

@@ -51,7 +51,6 @@ func (a *Adapter) readRow(layout string, m platforms.Message) ([]platforms.Item,
 		return a.readStep(r)
 	}
 	key, validity := r.Key("key"), r.Code("validity", "validity")
-	r.Project()
 	if validity == "" {
 		r.Fault("validity", casework.Say("不能为空", "it is missing"))
 	}

@@ -260,7 +260,7 @@ func TestTwoItemsOfOneProjectShareItsCode(t *testing.T) {
 	for _, m := range rows {
 		q := trial.Understood(t, x.a, m)[0].Intake.Requests[0]
 		utilities = append(utilities, q.Utility)
-		assert.JSONEq(t, `"`+gcdm+`"`, string(q.Extra["project_code"]))
+		assert.Equal(t, gcdm, q.Project)
 		assert.Equal(t, "测试置业有限公司", q.Applicant.Name)
 		assert.Equal(t, "测试张甲", q.Contact.Name)
 	}

@@ -56,11 +56,6 @@ func RequestCodes(besides map[string]func(string) error) map[string]func(string)
 	return codes
 }
 
-// ProjectCode is the name in a request's Extra under which every adapter puts
-// the code of the project (工程代码) that the request belongs to, whatever the
-// sender calls it, so that requests of one project can be joined.
-const ProjectCode = "project_code"
-
 // Reading reads one message by a layout. Nothing stops it: it collects the
 // faults of all fields, each under the sender's own name of the field.
 type Reading struct {
@@ -574,7 +569,7 @@ func (r *Reading) Request(channel casework.Channel, utility casework.Utility, le
 			WantedOn: r.Day("demand.wanted_on"), BuildFrom: r.Day("demand.build_from"), BuildTo: r.Day("demand.build_to"),
 			DigsRoad: r.Truth("demand.digs_road"), OccupiesWay: r.Truth("demand.occupies_way"), UsesGreen: r.Truth("demand.uses_green"),
 		},
-		Remark: r.Text("remark"),
+		Remark: r.Text("remark"), Project: r.Text("project"),
 	}
 	if q.Applicant.Person = r.Code("applicant.kind", "applicant.kind") == person; q.Applicant.Person {
 		r.ResidentID("applicant.credit_code") // the same field holds the number of a person's card
@@ -608,48 +603,22 @@ func (r *Reading) organisation() string {
 }
 
 // judge takes over what casework finds wrong with a request under the sender's
-// names. A lead is no application yet: what it does not say is asked for later.
+// names. The utility is the caller's to judge, who may have read it from
+// several fields.
 func (r *Reading) judge(q casework.Request) {
 	fault, ok := errors.AsType[*casework.Fault](q.Validate())
 	if !ok {
 		return
 	}
 	for _, f := range fault.Fields {
-		unsaid := map[string]bool{
-			"contact.name": q.Contact.Name == "", "contact.phone": q.Contact.Phone == "", "applicant.credit_code": q.Applicant.CreditCode == "",
-		}
-		// The utility is the caller's to judge, who may have read it from several fields.
-		if f.Field != "utility" && !(q.Lead && unsaid[f.Field]) {
+		if f.Field != "utility" {
 			r.Fault(f.Field, f.Text)
 		}
 	}
 }
 
-// Project is the code of the project that a message belongs to.
-func (r *Reading) Project() string {
-	code := r.Text("project")
-	r.Limit("project", code, maxKey)
-	return code
-}
-
-// Extra is what the message says beyond the item, with the code of the project
-// under one name for all senders.
-func (r *Reading) Extra(item any) map[string]json.RawMessage {
-	project := r.Text("project")
-	extra := r.root.Rest([]any{item, map[string]string{ProjectCode: project}})
-	if project == "" {
-		return extra
-	}
-	if extra == nil {
-		extra = map[string]json.RawMessage{}
-	}
-	if other, taken := extra[ProjectCode]; taken {
-		extra[ProjectCode+"_"] = other
-	}
-	written, _ := json.Marshal(project) // a text can be written always
-	extra[ProjectCode] = written
-	return extra
-}
+// Extra is what the message says beyond the item.
+func (r *Reading) Extra(item any) map[string]json.RawMessage { return r.root.Rest(item) }
 
 // Account reads what a request about an account says beside its holder's data:
 // which service, of which utility, at which address.

@@ -59,10 +59,10 @@ func source(r platforms.Report, name string) string {
 	case "note":
 		return r.Note.ZH
 	case "project":
-		return kept(q.Extra, ProjectCode)
+		return q.Project
 	case "project.investment":
 		// The code of a part of a project begins with that of the project.
-		return investment.FindString(kept(q.Extra, ProjectCode))
+		return investment.FindString(q.Project)
 	case "account":
 		return s.Account
 	case "applicant.name":

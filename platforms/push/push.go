@@ -105,7 +105,6 @@ func (a *Adapter) step(r *mapping.Reading) (platforms.Item, bool) {
 // application reads a request: for one utility or several, for a connection or
 // for another service.
 func (a *Adapter) application(r *mapping.Reading) (platforms.Item, bool) {
-	r.Project()
 	utilities := a.utilities(r)
 	service := casework.CaseKind(r.Code("service", "service"))
 	if service == casework.TransferCase || service == casework.ClosingCase {

@@ -274,7 +274,7 @@ func (d *draw) project(items ...string) (rows []row) {
 }
 
 // send has the platform put something into its tables: in order, out of order,
-// twice, or so that nobody can understand it. The project's number decides.
+// twice, or so that nobody can understand it.
 func (x *exchange) send(ctx context.Context, d *draw, wrong Wrong) error {
 	items := among(d, []string{"TEST-GSBZ", "TEST-RQBZ"}, []string{"TEST-GSBZ"}, []string{"TEST-RQBZ"})
 	rows := d.project(items...)
@@ -291,7 +291,7 @@ func (x *exchange) send(ctx context.Context, d *draw, wrong Wrong) error {
 	case Garbage:
 		how := "联系电话位数不对 the phone has too few digits"
 		bad := slices.IndexFunc(rows, func(r row) bool { return r.table == itemTable })
-		if d.n%2 == 0 {
+		if d.IntN(2) == 0 {
 			rows[bad].values["lxrsjh"] = "1380000"
 		} else {
 			how = "不认识的事项编码 a code that nobody knows"

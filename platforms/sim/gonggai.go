@@ -47,7 +47,7 @@ func askGonggai(d *draw) message {
 	switch {
 	case d.asksGas(3):
 		return askGas(d)
-	case d.n%2 == 0:
+	case d.IntN(2) == 0:
 		return askWaterA(d)
 	default:
 		return askWaterB(d)

@@ -24,9 +24,9 @@ type draw struct {
 	serves []string
 }
 
-// asksGas tells whether a request is for gas, if it may be: every other one.
+// asksGas tells whether a request is for gas: of so many one, if it may be.
 func (d *draw) asksGas(every int) bool {
-	return !d.served("water") || d.served("gas") && d.n%every == every-1
+	return !d.served("water") || d.served("gas") && d.IntN(every) == 0
 }
 
 func (d *draw) served(utility string) bool { return slices.Contains(d.serves, utility) }

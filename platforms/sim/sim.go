@@ -253,7 +253,6 @@ func (w *World) plan() []errand {
 	all := make([]errand, 0, w.o.Requests)
 	for n := range w.o.Requests {
 		if len(asking) > 0 {
-			// The second number of an errand, within its platform, decides its form.
 			all = append(all, errand{sender: asking[n%len(asking)], n: n})
 		}
 	}

@@ -59,7 +59,7 @@ func askJoint(d *draw) message {
 }
 
 func askProperty(d *draw) message {
-	switch d.n % 4 {
+	switch d.IntN(4) {
 	case 0:
 		m := askGasTransfer(d)
 		m.kind = "gas/transfer"

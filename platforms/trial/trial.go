@@ -186,9 +186,7 @@ func valid(t testing.TB, item platforms.Item) {
 		var utilities []casework.Utility
 		for _, q := range item.Intake.Requests {
 			require.Equal(t, q.Normalise(), q, "a request is normalised")
-			if !q.Lead {
-				require.NoError(t, q.Validate())
-			}
+			require.NoError(t, q.Validate())
 			require.NotContains(t, utilities, q.Utility, "one request for each utility")
 			utilities = append(utilities, q.Utility)
 		}
