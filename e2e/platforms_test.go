@@ -53,6 +53,9 @@ func (p *installation) meetPlatforms(ctx context.Context) error {
 	if err := db.Close(ctx); err != nil {
 		return err
 	}
+	if err := sim.MakeTables(ctx, p.exchange); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(p.stack.DataDir, "senders.yaml"), senders, 0o600)
 }
 

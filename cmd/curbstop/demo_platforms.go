@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,6 +57,9 @@ func (o *outside) meet(ctx context.Context, e *embedded, c *service.Config, data
 	}
 	if err := createDatabase(ctx, e.stack.PostgresURL("curbstop"), "exchange"); err != nil {
 		return fmt.Errorf("the exchange database: %w", err)
+	}
+	if err := sim.MakeTables(ctx, o.options.Exchange); err != nil {
+		return err
 	}
 	c.SendersFile = filepath.Join(dataDir, "demo-senders.yaml")
 	// What people wait days for takes seconds here.
@@ -118,7 +122,7 @@ func (o *outside) summary(ctx context.Context, play *demo.Play, out io.Writer) e
 	}
 	fmt.Fprintln(out, "\n平台来件与回告 what platforms sent, and what they were told")
 	o.world.Print(out)
-	office := demo.Client{Base: play.Base, Token: play.Tokens[casework.TaskforceOffice]}
+	office := demo.Client{Base: play.Base, Token: play.Tokens[casework.TaskforceOffice], HTTP: &http.Client{Timeout: time.Minute}}
 	kept, err := demo.All[casework.InboxMessage](ctx, office, "/v1/inbox?state=kept")
 	if err != nil {
 		return err

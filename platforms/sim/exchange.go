@@ -86,16 +86,33 @@ func openExchange(ctx context.Context, url, sender string, l *ledger) (*exchange
 	if x.db, err = pgxpool.NewWithConfig(ctx, c); err != nil {
 		return nil, unreachable
 	}
+	if err := x.makeTables(ctx); err != nil {
+		x.db.Close()
+		return nil, errors.Join(unreachable, err)
+	}
+	return x, nil
+}
+
+func (x *exchange) makeTables(ctx context.Context) error {
 	for _, t := range frontTables {
-		// sbyy and the rest are in every table of the standard.
+		// What stands here is in every table of the standard.
 		_, err := x.db.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+t.name+" (dfsjzj varchar(50) PRIMARY KEY, lsh bigint, xzqhdm varchar(12), "+t.columns+
 			", sjyxbs integer NOT NULL, sjwxyy varchar(500), sjsczt integer NOT NULL, sbyy varchar(500), sim_n bigint GENERATED ALWAYS AS IDENTITY)")
 		if err != nil {
-			x.db.Close()
-			return nil, errors.Join(unreachable, err)
+			return err
 		}
 	}
-	return x, nil
+	return nil
+}
+
+// MakeTables makes the exchange tables in a database where they are missing,
+// for whoever starts the other side before the stand-in.
+func MakeTables(ctx context.Context, url string) error {
+	x, err := openExchange(ctx, url, "", nil)
+	if err == nil {
+		x.close()
+	}
+	return err
 }
 
 func (x *exchange) close() { x.db.Close() }
