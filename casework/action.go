@@ -414,6 +414,7 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 
 // withdraw cancels what is open. The workflow then has undone what was begun.
 func (k *Case) withdraw(reason string, by Actor, now time.Time) {
+	k.passPermits()
 	k.Status, k.WithdrawnAt, k.Withdrawal = Withdrawing, now, reason
 	k.record(now, by, WithdrawalRequested, "", Say("客户撤回申请", "withdrawn by the customer"), reasonData(reason))
 	k.cancelAll(now)
@@ -515,6 +516,9 @@ func (a AmendRequest) Apply(k *Case, now time.Time) error {
 	}
 	before := k.Request
 	k.Request = r
+	if k.Joint != nil && (a.Applicant != nil || a.Contact != nil || a.Address != nil) {
+		k.Joint.PeopleAt = now
+	}
 	k.record(now, a.Actor, Amended, "", Sayf("更正：%s", "amended: %s", strings.Join(fields, ", ")),
 		map[string]any{"reason": a.Reason, "before": before})
 	return nil

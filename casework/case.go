@@ -42,6 +42,9 @@ type Case struct {
 	Documents []Document     `json:"documents,omitempty"`
 	Drafts    []DocumentKind `json:"drafts,omitempty"` // documents that the system has yet to write
 
+	// Joint is set where the case belongs to a joint request.
+	Joint *Joint `json:"joint,omitempty"`
+
 	Facts
 
 	WithdrawnAt time.Time `json:"withdrawn_at,omitzero"` // when the customer withdrew
@@ -188,6 +191,9 @@ const (
 	CaseCompleted                 EventKind = "completed"
 	CaseClosed                    EventKind = "closed"
 	CaseReopened                  EventKind = "reopened"
+
+	// JointShared: what the sibling of a joint request told was taken over.
+	JointShared EventKind = "joint_shared"
 )
 
 // Event is one line of a case's history. Numbers run from 1 without a gap.

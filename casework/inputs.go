@@ -123,6 +123,9 @@ func (k *Case) demandWith(in *ContactInput) Demand {
 func (in *ContactInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	k.Request.Demand = k.demandWith(in)
 	k.Contacted = in
+	if k.Joint != nil && (in.BuildFrom != (calendar.Date{}) || in.BuildTo != (calendar.Date{})) {
+		k.Joint.ScheduleAt = now
+	}
 	if in.By == "visit" {
 		k.touch(now, by, ZeroVisit, false, Say("主动上门对接", "visited by us"))
 	} else {
@@ -216,6 +219,9 @@ func (in *AppointmentInput) check(c *Check, _ *Case, _ *Task, now time.Time) {
 
 func (in *AppointmentInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	k.Appointment = in
+	if k.Joint != nil {
+		k.Joint.AgreedAt = now
+	}
 	k.touch(now, by, ZeroBurden, false, Say("电话预约踏勘时间", "survey date agreed"))
 	return done
 }
@@ -288,6 +294,10 @@ type Permit struct {
 	ReceiptNumber string      `json:"receipt_number,omitempty"`
 	HandedOverAt  time.Time   `json:"handed_over_at,omitzero"`
 	WithdrawnAt   time.Time   `json:"withdrawn_at,omitzero"`
+	// SharedWith is the sibling that files the permit for both (see joint.go);
+	// PassedTo the one that it was left to when this case was withdrawn.
+	SharedWith string `json:"shared_with,omitempty"`
+	PassedTo   string `json:"passed_to,omitempty"`
 }
 
 // refile makes the permit ready to be filed once more after a refusal.

@@ -33,6 +33,7 @@ type CaseInput struct {
 	Request casework.Request `json:"request,omitzero"`
 	Terms   casework.Terms   `json:"terms,omitzero"`
 	By      casework.Actor   `json:"by,omitzero"`
+	Joint   *casework.Joint  `json:"joint,omitempty"` // of a joint request
 	State   *casework.Case   `json:"state,omitempty"` // set when the workflow continues, or a closed case is opened again
 }
 
@@ -128,6 +129,8 @@ const (
 	UpgradeFinished = "upgrade_finished"
 	// CancelUpgrade tells an upgrade that its connection was withdrawn.
 	CancelUpgrade = "cancel_upgrade"
+	// SiblingTells brings a [casework.Shared] to the other case of a joint request.
+	SiblingTells = "sibling_tells"
 )
 
 // StateQuery answers with the case as it stands, for diagnosis; work lists

@@ -19,6 +19,7 @@ type receiptRow struct {
 	ReceivedAt     time.Time
 	Started        bool
 	Body           []byte
+	Joint          string // number of the joint request; empty where it stands by itself
 }
 
 func (receiptRow) TableName() string { return "receipts" }
@@ -27,6 +28,7 @@ func (receiptRow) TableName() string { return "receipts" }
 type receiptBody struct {
 	Request casework.Request `json:"request"`
 	By      casework.Actor   `json:"by"`
+	Joint   *casework.Joint  `json:"joint,omitempty"`
 }
 
 func receiptContext(number string) string { return "receipt/" + number }
@@ -46,24 +48,31 @@ func (s *Store) Accept(ctx context.Context, r casework.Request, by casework.Acto
 	if at.IsZero() {
 		at = s.now()
 	}
-	// A repeat is the common case where platforms push again and again; it
-	// must not use up a number.
-	if rec, err = s.accepted(ctx, r); err == nil || casework.AsFault(err).Kind != casework.NotFound {
-		return rec, false, err
-	}
-	row, err := s.newReceipt(ctx, r, by, at)
+	number, err := s.numbers.draw(ctx, s.db)
 	if err != nil {
 		return rec, false, err
 	}
-	result := s.db.WithContext(ctx).Clauses(clause.OnConflict{
-		Columns: []clause.Column{{Name: "channel"}, {Name: "external_number"}}, DoNothing: true,
-	}).Create(&row)
+	row, rec, err := s.newReceipt(number, r.ExternalNumber, r, by, nil, at)
+	if err != nil {
+		return rec, false, err
+	}
+	// One statement for a request that is new: it is what every request waits for.
+	result := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row)
 	if result.Error != nil {
 		return rec, false, failed("accept a request", result.Error)
 	}
-	// Nothing written: somebody else accepted it since we looked.
+	if result.RowsAffected == 1 {
+		return rec, true, nil
+	}
+	// Platforms push again and again; that must not use up numbers.
+	s.numbers.giveBack(number)
 	rec, err = s.accepted(ctx, r)
-	return rec, result.RowsAffected == 1, err
+	return rec, false, err
+}
+
+// acceptedOnce leaves the first receipt as it is.
+var acceptedOnce = clause.OnConflict{
+	Columns: []clause.Column{{Name: "channel"}, {Name: "external_number"}}, DoNothing: true,
 }
 
 func (s *Store) accepted(ctx context.Context, r casework.Request) (casework.Receipt, error) {
@@ -74,20 +83,29 @@ func (s *Store) accepted(ctx context.Context, r casework.Request) (casework.Rece
 	return s.receipt(row)
 }
 
-func (s *Store) newReceipt(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (receiptRow, error) {
-	var n int64
-	if err := s.db.WithContext(ctx).Raw("SELECT nextval('case_numbers')").Scan(&n).Error; err != nil {
-		return receiptRow{}, failed("draw a case number", err)
-	}
+// caseNumber is a number as people know it: utility, day, and the drawn number.
+func caseNumber(u casework.Utility, at time.Time, n int64) string {
 	letter := "W"
-	if r.Utility == casework.Gas {
+	if u == casework.Gas {
 		letter = "G"
 	}
-	number := fmt.Sprintf("%s%s-%05d", letter, at.In(calendar.Shanghai).Format("20060102"), n)
-	body, err := s.seal(receiptBody{Request: r, By: by}, receiptContext(number))
-	return receiptRow{
-		Number: number, Channel: r.Channel, ExternalNumber: r.ExternalNumber, ReceivedAt: at, Body: body,
-	}, err
+	return dayNumber(letter, at, n)
+}
+
+func dayNumber(letter string, at time.Time, n int64) string {
+	return fmt.Sprintf("%s%s-%05d", letter, at.In(calendar.Shanghai).Format("20060102"), n)
+}
+
+// newReceipt gives the row of a receipt and what it says.
+func (s *Store) newReceipt(n int64, external string, r casework.Request, by casework.Actor, joint *casework.Joint, at time.Time) (receiptRow, casework.Receipt, error) {
+	number := caseNumber(r.Utility, at, n)
+	body, err := s.seal(receiptBody{Request: r, By: by, Joint: joint}, receiptContext(number))
+	row := receiptRow{Number: number, Channel: r.Channel, ExternalNumber: external, ReceivedAt: at, Body: body}
+	if joint != nil {
+		row.Joint = joint.Number
+	}
+	at = at.Truncate(time.Microsecond) // as PostgreSQL keeps it
+	return row, casework.Receipt{Number: number, Request: r, By: by, ReceivedAt: moment(&at), Joint: joint}, err
 }
 
 func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
@@ -97,6 +115,7 @@ func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
 	}
 	return casework.Receipt{
 		Number: row.Number, Request: body.Request, By: body.By, ReceivedAt: moment(&row.ReceivedAt), Started: row.Started,
+		Joint: body.Joint,
 	}, nil
 }
 

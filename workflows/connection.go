@@ -20,16 +20,21 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	w := &connection{casefile: casefile{state: in.State}}
 	if w.state == nil {
 		w.state = casework.NewCase(in.Number, in.Request, in.Terms, in.By, workflow.Now(ctx))
+		w.state.Joint = in.Joint
 	}
 	w.advance = w.stages
 	if err := w.setup(ctx); err != nil {
 		return contract.Done{}, err
 	}
 	w.listenBeside(ctx)
+	w.shareWithSibling(ctx)
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
 	}
 	if err := workflow.Await(ctx, func() bool { return w.upgradeTended || !w.upgradeUnwanted() }); err != nil {
+		return contract.Done{}, err
+	}
+	if err := w.siblingTold(ctx); err != nil {
 		return contract.Done{}, err
 	}
 	if !w.state.Status.Ended() {
@@ -41,7 +46,8 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 // connection is a case with the six stages of section 3 of the process.
 type connection struct {
 	casefile
-	upgradeTended bool // the upgrade has ended, or knows of the withdrawal
+	upgradeTended bool   // the upgrade has ended, or knows of the withdrawal
+	news          string // what the sibling of a joint request knows of this case
 }
 
 // listenBeside takes what comes from beside: the end of the upgrade that the
@@ -162,7 +168,7 @@ func (w *connection) jointSurvey(now time.Time) bool {
 	case k.NextFollow != (calendar.Date{}):
 		k.Need(casework.FollowUp, "", round, k.NextFollow.At(0), now)
 		return false
-	case k.Appointment == nil:
+	case k.Appointment == nil && !k.JoinAppointment(now):
 		k.Need(casework.ScheduleSurvey, "", round, now, now)
 		return false
 	case k.Survey == nil:
@@ -184,10 +190,12 @@ func (w *connection) permits(now time.Time) bool {
 		k.Need(casework.PrepareMaterials, "", 1, k.UploadedAt, now)
 		ready = false
 	}
+	k.SharePermits(now)
 	for i := range k.Permits {
 		p := &k.Permits[i]
 		kind := string(p.Kind)
 		switch {
+		case p.SharedWith != "" && !p.Granted: // the sibling of a joint request files it
 		case p.FiledAt.IsZero():
 			anchor := k.UploadedAt
 			if p.Attempt > 1 {
@@ -197,7 +205,11 @@ func (w *connection) permits(now time.Time) bool {
 		case p.DecidedAt.IsZero():
 			k.Need(casework.RecordPermitResult, kind, p.Attempt, p.FiledAt, now)
 		case p.HandedOverAt.IsZero():
-			k.Need(casework.HandOverPermit, kind, p.Attempt, p.DecidedAt, now)
+			decided := p.DecidedAt
+			if p.SharedWith != "" {
+				decided = later(decided, k.UploadedAt)
+			}
+			k.Need(casework.HandOverPermit, kind, p.Attempt, decided, now)
 		}
 		ready = ready && p.Granted
 	}
@@ -299,8 +311,13 @@ func (w *connection) undo(now time.Time) {
 		k.Need(casework.ReleaseMaterials, "", 1, k.WithdrawnAt, now)
 		undone = false
 	}
+	k.TakePassed(now)
 	for i := range k.Permits {
 		p := &k.Permits[i]
+		if passing, kept := k.Passing(p); passing || kept {
+			undone = undone && kept
+			continue
+		}
 		refused := !p.DecidedAt.IsZero() && !p.Granted
 		if !p.FiledAt.IsZero() && p.WithdrawnAt.IsZero() && !refused {
 			k.Need(casework.WithdrawPermit, string(p.Kind), 1, k.WithdrawnAt, now)
