@@ -401,6 +401,8 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	switch {
+	case k.Status == PassingOn:
+		return Refuse(Conflict, "passing_on", Say("案件正在转办，请稍后按新编号办理", "the case is being passed on; act on it under its new number shortly"))
 	case k.Status == Withdrawing:
 		return Refuse(Conflict, "already_withdrawing", Say("案件正在撤回", "the case is being withdrawn already"))
 	case k.Kind != ConnectionCase:
@@ -464,6 +466,9 @@ func (k *Case) End(s Status, now time.Time) {
 	kind, note := CaseClosed, Say("办结归档", "closed")
 	if s == Withdrawn {
 		kind, note = CaseWithdrawn, Say("撤回完成", "withdrawn")
+	}
+	if s == PassedOn {
+		kind, note = CasePassedOn, Sayf("已转办，后续见 %[1]s", "passed on; it goes on as %[1]s", k.GoesOnAs())
 	}
 	k.record(now, System(), kind, "", note, nil)
 }
@@ -686,7 +691,7 @@ func (a Rate) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	switch {
-	case k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing:
+	case k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing || k.Status == PassedOn:
 		return Refuse(Conflict, "not_supplied", Say("通水后方可评价", "a rating can be given once supply is on"))
 	case len(k.Evaluated.Ratings) >= maxRatings:
 		return Refuse(Conflict, "too_many_ratings", Sayf("每案最多 %d 次评价", "a case takes at most %d ratings", maxRatings))

@@ -44,6 +44,10 @@ type Case struct {
 
 	// Joint is set where the case belongs to a joint request.
 	Joint *Joint `json:"joint,omitempty"`
+	// Passes are the times at which it was passed on inside; PassedFrom is the
+	// case that it goes on from.
+	Passes     []Pass `json:"passes,omitempty"`
+	PassedFrom string `json:"passed_from,omitempty"`
 
 	Facts
 
@@ -194,6 +198,11 @@ const (
 
 	// JointShared: what the sibling of a joint request told was taken over.
 	JointShared EventKind = "joint_shared"
+
+	// Passing a case on inside (转办).
+	PassOnRequested EventKind = "pass_on_requested"
+	CasePassedOn    EventKind = "passed_on"
+	CaseTakenOver   EventKind = "taken_over"
 )
 
 // Event is one line of a case's history. Numbers run from 1 without a gap.

@@ -54,6 +54,8 @@ func (in *NoteInput) check(c *Check, _ *Case, _ *Task, _ time.Time) { text(c, "n
 
 func (in *NoteInput) apply(k *Case, t *Task, by Actor, now time.Time) string {
 	switch t.Kind {
+	case AcceptTransfer:
+		k.acceptPass(by, now)
 	case HandOverPermit:
 		if p := k.permit(PermitKind(t.Qualifier)); p != nil {
 			p.HandedOverAt = now

@@ -42,6 +42,8 @@ const (
 	Rectify   TaskKind = "rectify"
 	HomeVisit TaskKind = "home_visit"
 
+	AcceptTransfer TaskKind = "accept_transfer" // at any stage, after the case was passed on
+
 	ReviewPause TaskKind = "review_pause" // at any stage, while a pause lasts
 
 	RemoveMeter      TaskKind = "remove_meter"
@@ -193,6 +195,10 @@ var catalogue = []Spec{
 	{ReviewPause, "暂停复核", "", TaskforceOffice, reviewLimit, "D",
 		Say("暂停超过政策规定的期限，由专班办公室复核：继续或恢复计时", "a pause that lasts beyond the policy's bound goes on or ends"),
 		[]string{string(ContinuePause), string(EndPause)}, func() taskInput { return &PauseReviewInput{} }},
+
+	{AcceptTransfer, "接收转办", "", Taskforce, "accept_transfer", "D",
+		Say("任一窗口受理、内部转办、闭环办结：转入的案件当日接收", "one window accepts, the inside hands over: what is passed on is accepted the same day"),
+		[]string{done}, func() taskInput { return &NoteInput{} }},
 
 	{RemoveMeter, "拆表", Construction, Engineering, "remove_meter", "D",
 		Say("撤回后拆回已装水表", "take back the meter of a withdrawn case"),

@@ -29,12 +29,13 @@ func WorkflowID(caseNumber string) string { return "case/" + caseNumber }
 // CaseInput starts a case's workflow, and continues it as new with the state
 // so far.
 type CaseInput struct {
-	Number  string           `json:"number"`
-	Request casework.Request `json:"request,omitzero"`
-	Terms   casework.Terms   `json:"terms,omitzero"`
-	By      casework.Actor   `json:"by,omitzero"`
-	Joint   *casework.Joint  `json:"joint,omitempty"` // of a joint request
-	State   *casework.Case   `json:"state,omitempty"` // set when the workflow continues, or a closed case is opened again
+	Number  string            `json:"number"`
+	Request casework.Request  `json:"request,omitzero"`
+	Terms   casework.Terms    `json:"terms,omitzero"`
+	By      casework.Actor    `json:"by,omitzero"`
+	Joint   *casework.Joint   `json:"joint,omitempty"`   // of a joint request
+	Carried *casework.Carried `json:"carried,omitempty"` // from the case that it goes on from
+	State   *casework.Case    `json:"state,omitempty"`   // set when the workflow continues, or a closed case is opened again
 }
 
 // Updates: everything that a person does to a case. Each takes the action of
@@ -60,6 +61,7 @@ const (
 	ExtendDeadline        = "extend_deadline"
 	MovePolicy            = "move_policy"
 	HandOver              = "hand_over"
+	PassOn                = "pass_on"
 	// Opened answers as soon as the case's first records are committed; it
 	// changes nothing.
 	Opened = "opened"
@@ -108,6 +110,8 @@ func UpdateName(a casework.Action) string {
 		return MovePolicy
 	case casework.HandOver:
 		return HandOver
+	case casework.PassOn:
+		return PassOn
 	}
 	panic("contract: an action without an update")
 }

@@ -91,7 +91,7 @@ func (s *Store) acceptTogether(ctx context.Context, requests []casework.Request,
 				rec.Receipts = append(rec.Receipts, receipt)
 				continue
 			}
-			row, receipt, err := s.newReceipt(numbers[i], r.ExternalNumber, r, by, joints[i], at)
+			row, receipt, err := s.newReceipt(numbers[i], r.ExternalNumber, r, by, joints[i], nil, at)
 			if err != nil {
 				return err
 			}

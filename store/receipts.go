@@ -26,9 +26,10 @@ func (receiptRow) TableName() string { return "receipts" }
 
 // receiptBody is the sealed part of a receipt.
 type receiptBody struct {
-	Request casework.Request `json:"request"`
-	By      casework.Actor   `json:"by"`
-	Joint   *casework.Joint  `json:"joint,omitempty"`
+	Request casework.Request  `json:"request"`
+	By      casework.Actor    `json:"by"`
+	Joint   *casework.Joint   `json:"joint,omitempty"`
+	Carried *casework.Carried `json:"carried,omitempty"`
 }
 
 func receiptContext(number string) string { return "receipt/" + number }
@@ -52,7 +53,7 @@ func (s *Store) Accept(ctx context.Context, r casework.Request, by casework.Acto
 	if err != nil {
 		return rec, false, err
 	}
-	row, rec, err := s.newReceipt(number, r.ExternalNumber, r, by, nil, at)
+	row, rec, err := s.newReceipt(number, r.ExternalNumber, r, by, nil, nil, at)
 	if err != nil {
 		return rec, false, err
 	}
@@ -97,15 +98,15 @@ func dayNumber(letter string, at time.Time, n int64) string {
 }
 
 // newReceipt gives the row of a receipt and what it says.
-func (s *Store) newReceipt(n int64, external string, r casework.Request, by casework.Actor, joint *casework.Joint, at time.Time) (receiptRow, casework.Receipt, error) {
+func (s *Store) newReceipt(n int64, external string, r casework.Request, by casework.Actor, joint *casework.Joint, carried *casework.Carried, at time.Time) (receiptRow, casework.Receipt, error) {
 	number := caseNumber(r.Utility, at, n)
-	body, err := s.seal(receiptBody{Request: r, By: by, Joint: joint}, receiptContext(number))
+	body, err := s.seal(receiptBody{Request: r, By: by, Joint: joint, Carried: carried}, receiptContext(number))
 	row := receiptRow{Number: number, Channel: r.Channel, ExternalNumber: external, ReceivedAt: at, Body: body}
 	if joint != nil {
 		row.Joint = joint.Number
 	}
 	at = at.Truncate(time.Microsecond) // as PostgreSQL keeps it
-	return row, casework.Receipt{Number: number, Request: r, By: by, ReceivedAt: moment(&at), Joint: joint}, err
+	return row, casework.Receipt{Number: number, Request: r, By: by, ReceivedAt: moment(&at), Joint: joint, Carried: carried}, err
 }
 
 func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
@@ -115,7 +116,7 @@ func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
 	}
 	return casework.Receipt{
 		Number: row.Number, Request: body.Request, By: body.By, ReceivedAt: moment(&row.ReceivedAt), Started: row.Started,
-		Joint: body.Joint,
+		Joint: body.Joint, Carried: body.Carried,
 	}, nil
 }
 
@@ -152,4 +153,33 @@ func (s *Store) Receipt(ctx context.Context, number string) (casework.Receipt, e
 		return casework.Receipt{}, found("read a receipt", err, caseNotFound())
 	}
 	return s.receipt(row)
+}
+
+// AcceptPassed gives the receipt of the case that goes on from another, once
+// for that one. The request keeps its sender's own number.
+func (s *Store) AcceptPassed(ctx context.Context, r casework.Request, c casework.Carried) (casework.Receipt, error) {
+	external := "passed/" + c.From
+	find := func() (casework.Receipt, error) {
+		row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", r.Channel, external).Take(ctx)
+		if err != nil {
+			return casework.Receipt{}, found("look for a receipt", err, caseNotFound())
+		}
+		return s.receipt(row)
+	}
+	if rec, err := find(); err == nil || casework.AsFault(err).Kind != casework.NotFound {
+		return rec, err
+	}
+	number, err := s.numbers.draw(ctx, s.db)
+	if err != nil {
+		return casework.Receipt{}, err
+	}
+	// The sweep for unstarted receipts goes by when this one was written.
+	row, _, err := s.newReceipt(number, external, r, casework.Actor{ID: c.By}, nil, &c, s.now())
+	if err != nil {
+		return casework.Receipt{}, err
+	}
+	if err := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row).Error; err != nil {
+		return casework.Receipt{}, failed("accept what was passed on", err)
+	}
+	return find()
 }

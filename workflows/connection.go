@@ -21,6 +21,7 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	if w.state == nil {
 		w.state = casework.NewCase(in.Number, in.Request, in.Terms, in.By, workflow.Now(ctx))
 		w.state.Joint = in.Joint
+		w.state.CarryOver(in.Carried, workflow.Now(ctx))
 	}
 	w.advance = w.stages
 	if err := w.setup(ctx); err != nil {
@@ -28,6 +29,7 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	}
 	w.listenBeside(ctx)
 	w.shareWithSibling(ctx)
+	workflow.GoNamed(ctx, "pass-on", w.passOn)
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
 	}
@@ -106,7 +108,8 @@ func (w *connection) tendUpgrade(ctx workflow.Context) {
 // upgradeUnwanted tells whether the customer withdrew while the upgrade is
 // still being built. A case with nothing to undo has ended by then.
 func (w *connection) upgradeUnwanted() bool {
-	return !w.state.WithdrawnAt.IsZero() && w.state.Upgrade.Pending()
+	k := w.state
+	return (!k.WithdrawnAt.IsZero() || k.Status == casework.PassingOn || k.Status == casework.PassedOn) && k.Upgrade.Pending()
 }
 
 // stages goes through the six stages as far as the facts allow.
@@ -114,11 +117,17 @@ func (w *connection) stages(now time.Time) {
 	if w.state.Status.Ended() {
 		return
 	}
+	if w.state.Status == casework.PassingOn {
+		return
+	}
 	if w.state.Status == casework.Withdrawing {
 		w.undo(now)
 		return
 	}
 	w.visits(now)
+	if p, n := w.state.AwaitsAcceptance(); p != nil {
+		w.state.Need(casework.AcceptTransfer, "", n, p.At, now)
+	}
 	for _, stage := range []struct {
 		name casework.Stage
 		done func(now time.Time) bool
@@ -142,7 +151,7 @@ func (w *connection) stages(now time.Time) {
 func (w *connection) preService(now time.Time) bool {
 	k := w.state
 	if k.Contacted == nil {
-		k.Need(casework.ContactCustomer, "", 1, k.ReceivedAt, now)
+		k.Need(casework.ContactCustomer, "", 1, k.ArrivedAt(), now)
 		return false
 	}
 	if k.Assessment == nil {

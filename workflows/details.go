@@ -22,6 +22,7 @@ type attributes struct {
 	level      int
 	deadlines  casework.DeadlineState
 	clock      casework.Party
+	district   casework.District // where the case was passed on; empty before
 }
 
 // show brings the Temporal UI up to date: current details always, which cost
@@ -35,6 +36,9 @@ func (f *casefile) show(ctx workflow.Context) error {
 			now.clock = held.Party
 		}
 	}
+	if len(f.state.Passes) > 0 {
+		now.district = f.state.Request.Site.District
+	}
 	if now == f.shown {
 		return nil
 	}
@@ -44,6 +48,9 @@ func (f *casefile) show(ctx workflow.Context) error {
 		contract.AttrStatus.ValueSet(string(now.status)),
 		contract.AttrDepartment.ValueSet(string(now.department)),
 		contract.AttrLevel.ValueSet(int64(now.level)),
+	}
+	if now.district != "" {
+		updates = append(updates, contract.AttrDistrict.ValueSet(string(now.district)))
 	}
 	if now.due.IsZero() {
 		updates = append(updates, contract.AttrDue.ValueUnset())
