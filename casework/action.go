@@ -44,6 +44,9 @@ func (b By) check(k *Case) error {
 	if k.Status.Ended() {
 		return Refuse(Conflict, "case_ended", Sayf("案件%[1]s，不能再操作", "the case is %[2]s; nothing can be done any more", k.Status.Name(), k.Status))
 	}
+	if k.Status == PassingOn {
+		return Refuse(Conflict, "passing_on", Say("案件正在转办，请稍后按新编号办理", "the case is being passed on; act on it under its new number shortly"))
+	}
 	if err := b.current(k); err != nil {
 		return err
 	}
@@ -401,8 +404,6 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	switch {
-	case k.Status == PassingOn:
-		return Refuse(Conflict, "passing_on", Say("案件正在转办，请稍后按新编号办理", "the case is being passed on; act on it under its new number shortly"))
 	case k.Status == Withdrawing:
 		return Refuse(Conflict, "already_withdrawing", Say("案件正在撤回", "the case is being withdrawn already"))
 	case k.Kind != ConnectionCase:
