@@ -218,7 +218,7 @@ func change(t *testing.T, pairs ...string) policy.Policy {
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, policy.Diff(policy.Default(), policy.Default()))
-	other := change(t, "wuhu-2026.3", "wuhu-2027.1", "contact_customer: 1 working_day", "contact_customer: 4 working_hours",
+	other := change(t, "wuhu-2026.4", "wuhu-2027.1", "contact_customer: 1 working_day", "contact_customer: 4 working_hours",
 		"  brief_customer: 1 working_day # D\n", "", "answer: 2 working_hours", "answer: 1 working_hour", "fen: 12000", "fen: 12550",
 		"表位正确, ", "", "separate_acceptance: true", "separate_acceptance: false")
 	require.Len(t, policy.Diff(other, policy.Default()), len(policy.Diff(policy.Default(), other)))
