@@ -109,7 +109,9 @@ func (a *API) begin(ctx context.Context, receipt casework.Receipt, fresh, wait b
 	switch {
 	case !fresh && receipt.Started:
 	case wait && !a.starts.take():
-		got.Status = starting
+		if fresh {
+			got.Status = starting
+		}
 		a.starts.later(receipt)
 	default:
 		err := a.desk.Start(ctx, receipt, wait)

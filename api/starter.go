@@ -23,9 +23,11 @@ type starter struct {
 	queue   []casework.Receipt
 }
 
-// How many cases are opened at one time, and how many receipts wait in memory:
-// ten minutes' worth, a kilobyte or two each.
-var maxOpening = max(2, runtime.GOMAXPROCS(0))
+// How many cases are opened at one time: enough to keep the processors busy
+// while one waits for a disk, few enough that who comes in now is answered at
+// once. And how many receipts wait in memory: minutes' worth, a kilobyte or two
+// each.
+var maxOpening = 2 * runtime.GOMAXPROCS(0)
 
 const maxQueued = 20_000
 
