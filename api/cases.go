@@ -233,7 +233,7 @@ type deadlineView struct {
 }
 
 func viewDeadline(d casework.Deadline, now time.Time) deadlineView {
-	v := deadlineView{Deadline: d, LimitTitle: limitTitle(d.Limit), OnWork: d.OnWork(), Overdue: d.Overdue(now)}
+	v := deadlineView{Deadline: d, LimitTitle: d.Limit.Name(), OnWork: d.OnWork(), Overdue: d.Overdue(now)}
 	if !d.Live() || d.Due == (calendar.Due{}) {
 		return v
 	}

@@ -18,11 +18,11 @@ func LaneLimit(l Lane) LimitName { return LimitName("lane_" + string(l)) }
 func (l LimitName) Name() string {
 	switch l {
 	case LaneLimit(Lane101), LaneLimit(Lane201):
-		return "服务时限（" + strings.TrimPrefix(string(l), "lane_") + "）"
+		return "模式" + strings.TrimPrefix(string(l), "lane_") + "服务时限"
 	case PauseBoundLimit:
-		return "暂停上限"
+		return "暂停复核期限"
 	case AnswerLimit:
-		return "答复升级"
+		return "升级答复时限"
 	default:
 		return TaskKind(l).Name()
 	}

@@ -171,8 +171,8 @@ var terms = map[string]string{
 	string(casework.UpgradeCase):    "管网改造",
 	string(casework.DutyCase):       "例行事务",
 
-	string(casework.LaneLimit(casework.Lane101)): "服务时限（101）",
-	string(casework.LaneLimit(casework.Lane201)): "服务时限（201）",
+	string(casework.LaneLimit(casework.Lane101)): "模式101服务时限",
+	string(casework.LaneLimit(casework.Lane201)): "模式201服务时限",
 	string(casework.PauseBoundLimit):             "督办：暂停复核期限",
 	string(casework.AnswerLimit):                 "督办：升级答复时限",
 

@@ -33,7 +33,7 @@ func (p Policy) Fields() []Field {
 	add("hours", "工作时间", hours(p.Hours))
 	add("retention_days", "流程记录保留天数", fmt.Sprint(p.RetentionDays))
 	for _, name := range LimitNames() {
-		add("limits."+string(name), LimitTitle(name), p.Limits[name].String())
+		add("limits."+string(name), name.Name(), p.Limits[name].String())
 	}
 	ladder := func(path, title string, rungs []casework.Rung) {
 		for _, r := range rungs {
@@ -42,7 +42,7 @@ func (p Policy) Fields() []Field {
 	}
 	ladder("ladder", "升级阶梯", p.Ladder)
 	for _, name := range inOrder(p.Ladders) {
-		ladder("ladders."+string(name), LimitTitle(name)+"的阶梯", p.Ladders[name])
+		ladder("ladders."+string(name), name.Name()+"的阶梯", p.Ladders[name])
 	}
 	add("pause_reasons", "暂停原因", list(p.PauseReasons))
 	add("pause_bound", "暂停复核期限", p.PauseBound.String())
@@ -57,20 +57,6 @@ func (p Policy) Fields() []Field {
 			price.Fen/100, price.Fen%100, price.Unit, price.Utility, price.Kind, price.Source))
 	}
 	return all
-}
-
-// LimitTitle is the Chinese name of a limit.
-func LimitTitle(name casework.LimitName) string {
-	if lane, ok := strings.CutPrefix(string(name), "lane_"); ok {
-		return "模式" + lane + "服务时限"
-	}
-	switch name {
-	case casework.PauseBoundLimit:
-		return "暂停复核期限"
-	case casework.AnswerLimit:
-		return "升级答复"
-	}
-	return casework.TaskKind(name).Name()
 }
 
 func list[T ~string](values []T) string {

@@ -76,7 +76,10 @@ func Tuning() worker.Options {
 		StickyScheduleToStartTimeout: stickyPatience,
 		WorkflowTaskPollerBehavior:   pollers(),
 		ActivityTaskPollerBehavior:   pollers(),
-		DisableRegistrationAliasing:  true,
+		// A herd that is let in all at once shares the machine until each of its
+		// tasks outlasts the server's ten seconds and is decided again.
+		MaxConcurrentWorkflowTaskExecutionSize: 100,
+		DisableRegistrationAliasing:            true,
 	}
 }
 
