@@ -50,6 +50,7 @@ type connection struct {
 	casefile
 	upgradeTended bool   // the upgrade has ended, or knows of the withdrawal
 	news          string // what the sibling of a joint request knows of this case
+	untold        int    // tries in a row to tell it that failed
 }
 
 // listenBeside takes what comes from beside: the end of the upgrade that the

@@ -14,7 +14,10 @@ import (
 // starts.
 const (
 	firstPause   = 5 * time.Second
-	longestPause = 5 * time.Minute
+	longestPause = 30 * time.Minute
+	// patience is after how many tries in a row, about a week, a case that has
+	// ended waits no longer: somebody ended the sibling's workflow by hand.
+	patience = 400
 )
 
 // shareWithSibling lets the cases of a joint request know of each other. Each
@@ -57,9 +60,10 @@ func (w *connection) tellSibling(ctx workflow.Context) {
 		news, shared := w.state.News(), w.state.Share()
 		err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(w.state.Joint.Sibling), "", contract.SiblingTells, shared).Get(ctx, nil)
 		if err == nil {
-			w.news, pause = news, firstPause
+			w.news, w.untold, pause = news, 0, firstPause
 			continue
 		}
+		w.untold++
 		if _, err := workflow.AwaitWithTimeout(ctx, pause, w.state.SiblingEnded); err != nil {
 			return
 		}
@@ -76,5 +80,5 @@ func (w *connection) siblingTold(ctx workflow.Context) error {
 	if w.state.Joint == nil || !w.state.Status.Ended() {
 		return nil
 	}
-	return workflow.Await(ctx, func() bool { return w.knows() || w.state.SiblingEnded() })
+	return workflow.Await(ctx, func() bool { return w.knows() || w.state.SiblingEnded() || w.untold >= patience })
 }

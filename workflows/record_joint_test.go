@@ -60,7 +60,10 @@ func TestRecordJoint(t *testing.T) {
 	})
 	time.Sleep(time.Second) // water hears that gas waits for its permit
 	water.must(casework.Withdraw{By: byCustomer, Reason: "不用水了"})
-	gas.await(func(k *casework.Case) bool { _, own := k.Live(casework.RecordPermitResult, "road_occupation"); return own })
+	gas.await(func(k *casework.Case) bool {
+		_, own := k.Live(casework.RecordPermitResult, "road_occupation")
+		return own
+	})
 	water.ended()
 	require.Equal(t, casework.Withdrawn, water.snapshot().Status)
 	gas.straight(road)
