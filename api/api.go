@@ -198,6 +198,8 @@ func (a *API) register() {
 	a.registerAbsences()
 	a.registerHandOvers()
 	a.registerCodec()
+	a.registerLeads()
+	a.registerNetwork()
 }
 
 // route describes an operation: where it is, what it is called, and who may

@@ -89,6 +89,7 @@ type caseQuery struct {
 	Assignee   string              `query:"assignee" maxLength:"64" doc:"承办人工号 who holds one of its open tasks"`
 	Overdue    bool                `query:"overdue" doc:"已超时 a live deadline has passed"`
 	Level      int                 `query:"level" minimum:"0" maximum:"3" doc:"升级级别不低于 escalation level at least"`
+	Lead       string              `query:"lead" enum:"true,false" doc:"仅意向，或仅非意向 leads only, or none"`
 	Policy     string              `query:"policy_version" maxLength:"40" doc:"适用的政策版本 version of the policy"`
 	Text       string              `query:"text" maxLength:"100" doc:"编号、单位或地址的一部分，或完整手机号 part of number, applicant or address; or a whole phone number"`
 	From       string              `query:"received_from" format:"date" doc:"收件日期自 received on or after"`
@@ -105,6 +106,10 @@ func (q caseQuery) filter(actor casework.Actor) (casework.CaseFilter, error) {
 	f := casework.CaseFilter{
 		Kind: q.Kind, Status: q.Status, Stage: q.Stage, Lane: q.Lane, Channel: q.Channel, Districts: districts,
 		Department: q.Department, Assignee: q.Assignee, Overdue: q.Overdue, Level: q.Level, Text: q.Text, Policy: q.Policy, Page: q.page(),
+	}
+	if q.Lead != "" {
+		lead := q.Lead == "true"
+		f.Lead = &lead
 	}
 	// huma has judged the form of both dates.
 	if d, err := calendar.ParseDate(q.From); err == nil {
@@ -168,6 +173,8 @@ type caseView struct {
 	Number     string            `json:"number"`
 	Version    int64             `json:"version" doc:"版本号，用于 If-Match for If-Match"`
 	Kind       casework.CaseKind `json:"kind"`
+	Lead       bool              `json:"lead,omitempty" doc:"意向，尚未申请 a lead: nobody applied yet"`
+	ToApply    []string          `json:"missing_for_application,omitempty" doc:"申请时还须填写 what an application must still say"`
 	Parent     string            `json:"parent,omitempty" doc:"所属报装案件 the connection that an upgrade serves"`
 	Joint      *jointView        `json:"joint,omitempty" doc:"一网通办 the joint request that it belongs to"`
 	Passes     []casework.Pass   `json:"passes" doc:"内部转办 how it was passed on inside"`
@@ -280,7 +287,7 @@ func (a *API) viewCase(k *casework.Case) caseView {
 	now, due := a.now(), k.NextDue()
 	v := caseView{
 		Number: k.Number, Version: k.Version, Kind: k.Kind, Parent: k.Parent, Lane: k.Lane,
-		Status: k.Status, StatusName: k.Status.Name(), Stage: k.Stage, StageName: k.Stage.Name(),
+		Status: k.Status, StatusName: k.Status.Name(), Stage: k.Stage, StageName: k.StageTitle(), Lead: k.Request.Lead, ToApply: k.MissingForApplication(),
 		District: k.Request.Site.District.Name(), ReceivedAt: k.ReceivedAt, ReceivedBy: k.ReceivedBy, EndedAt: k.EndedAt,
 		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Facts: k.Facts,
 		Pauses: k.Pauses, Score: k.Score(), Contacts: k.Contacts, Missing: k.MissingDocuments(), Charges: k.Charges,
@@ -393,12 +400,19 @@ func (a *API) timeline(ctx context.Context, in *numberedPage) (*reply[page[casew
 // maskEvent hides the people of a request that was amended; the other events'
 // details are what staff entered themselves.
 func maskEvent(e casework.Event) casework.Event {
-	if e.Kind != casework.Amended {
+	switch e.Kind {
+	case casework.TaskCompleted:
+		e.Data = maskLearnt(e.Data)
+		return e
+	case casework.Amended, casework.LeadApplied:
+	default:
 		return e
 	}
 	var data struct {
-		Reason string           `json:"reason"`
-		Before casework.Request `json:"before"`
+		Reason   string           `json:"reason,omitempty"`
+		Channel  casework.Channel `json:"channel,omitempty"`
+		External string           `json:"external_number,omitempty"`
+		Before   casework.Request `json:"before"`
 	}
 	err := json.Unmarshal(e.Data, &data)
 	data.Before = maskRequest(data.Before)

@@ -120,7 +120,9 @@ type progressView struct {
 	StatusName string           `json:"status_name"`
 	Stages     []stageView      `json:"stages"`
 	NextStep   casework.Text    `json:"next_step" doc:"下一步 what comes next"`
-	Actions    []string         `json:"actions" doc:"您现在可以做的 what you can do now: confirm-design, confirm-acceptance, rate, withdraw"`
+	Actions    []string         `json:"actions" doc:"您现在可以做的 what you can do now: apply, confirm-design, confirm-acceptance, rate, withdraw"`
+	Lead       bool             `json:"lead,omitempty" doc:"意向，尚未申请 a lead: nobody applied yet"`
+	ToApply    []string         `json:"missing_for_application,omitempty" doc:"申请时还须填写 what an application must still say"`
 	PromisedBy time.Time        `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
 	// Provisional, Stopped and RemainingMinutes say of the promise what staff see of a due moment.
 	Provisional      bool  `json:"provisional,omitempty" doc:"暂定：所在年份放假安排未公布 promised in a year without a holiday notice"`
@@ -171,6 +173,7 @@ func (a *API) viewProgress(ctx context.Context, k *casework.Case) (progressView,
 	v := progressView{
 		Number: k.Number, Utility: k.Request.Utility, Status: k.Status, StatusName: k.Status.Name(),
 		Stages: viewStages(k, entered), NextStep: step, Actions: actions, ReceivedAt: k.ReceivedAt,
+		Lead: k.Request.Lead, ToApply: k.MissingForApplication(),
 		Call: callView{Department: k.InCharge().Name(), Phone: a.hotline},
 	}
 	if d, ok := k.Deadline(casework.LaneDeadline); ok && d.Live() {
@@ -231,6 +234,9 @@ func nextStep(k *casework.Case) (casework.Text, []string) {
 	if k.Supply == nil && (k.Status == casework.Open || k.Status == casework.Paused) {
 		actions = append(actions, "withdraw")
 	}
+	if k.Request.Lead && !k.Status.Ended() && k.Status != casework.Withdrawing {
+		actions = append(actions, "apply")
+	}
 	if k.Supply != nil && !k.Status.Ended() || k.Status == casework.Closed {
 		actions = append(actions, "rate")
 	}
@@ -247,6 +253,9 @@ func nextStep(k *casework.Case) (casework.Text, []string) {
 		return casework.Say("已通水，请您确认验收", "Supply is on; please confirm the finished work"), append(actions, "confirm-acceptance")
 	case k.Status == casework.Paused:
 		return casework.Say("目前暂停计时，条件具备后我们会主动联系您", "The clock stands for now; we shall contact you"), actions
+	case k.Waits():
+		return casework.Say("前期服务已就绪，您准备好后即可提交申请，已登记的内容无需重填；也可致电由我们代办",
+			"Everything is prepared; apply when you are ready, what we know need not be said again; or call and we apply for you"), actions
 	case k.Upgrade.Pending():
 		return casework.Say("周边管网正在改造，完工后继续，无需您办理手续", "The mains nearby are being upgraded; you need do nothing"), actions
 	case k.NextFollow.Valid() && !k.NextFollow.IsZero() && k.Survey == nil, k.Survey != nil && !k.Survey.Connectable:

@@ -24,6 +24,10 @@ type DeskStore interface {
 	Receipt(ctx context.Context, number string) (casework.Receipt, error)
 	Unstarted(ctx context.Context, before time.Time, limit int) ([]casework.Receipt, error)
 	MarkStarted(ctx context.Context, number string) error
+	// Accept and UnsettledApplications serve applications that belong to leads.
+	Accept(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (casework.Receipt, bool, error)
+	UnsettledApplications(ctx context.Context, before time.Time, limit int) ([]casework.LeadApplication, error)
+	SettleApplication(ctx context.Context, r casework.Request, state casework.ApplicationState) error
 	// Unsettled lists the calendar versions of which not every case is known to
 	// have been told.
 	Unsettled(ctx context.Context) ([]string, error)

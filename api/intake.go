@@ -22,7 +22,12 @@ type Acceptance struct {
 	// holds it can confirm and withdraw in the customer's name.
 	Code        string `json:"code,omitempty" doc:"客户查询码，凭此查看进度、确认方案 the customer's code"`
 	ProgressURL string `json:"progress_url,omitempty" doc:"客户查看进度的网址 where the customer sees the progress"`
-	Status      string `json:"status" enum:"accepted,accepted_before,starting,forwarded" doc:"accepted 已收件；accepted_before 此前已收；starting 已收件，正在启动办理 accepted, its work begins shortly；forwarded 属其他单位，已代收待转交 another company's, taken in and to be handed over"`
+	// Applied tells that the request is the application of a lead, whose number it has.
+	Applied bool `json:"applied_to_lead,omitempty" doc:"已并入同一项目的意向 joined with the lead of the same project"`
+	// PossibleLeads is for staff, who know whether it is the same matter.
+	PossibleLeads []casework.LeadMatch `json:"possible_leads,omitempty" doc:"可能对应的意向，请核对后并入 leads that it may belong to; look, and join them"`
+
+	Status string `json:"status" enum:"accepted,accepted_before,starting,forwarded" doc:"accepted 已收件；accepted_before 此前已收；starting 已收件，正在启动办理 accepted, its work begins shortly；forwarded 属其他单位，已代收待转交 another company's, taken in and to be handed over"`
 }
 
 // The states of an acceptance.
@@ -67,6 +72,12 @@ func (a *API) acceptRequest(ctx context.Context, in *struct{ Body casework.Reque
 	if err != nil {
 		return nil, err
 	}
+	if got.Status == accepted && !got.Applied && !actorOf(ctx).Has(casework.Platform) {
+		// The request is kept: what can't be looked up now is no reason to refuse it.
+		if got.PossibleLeads, err = a.leadsOf(ctx, request, got.Number); err != nil {
+			callOf(ctx).report(ctx, err)
+		}
+	}
 	return &acceptanceReply{Status: statusOf(got.Status), Location: a.link("/v1/cases/%s", got.Number), Body: got}, nil
 }
 
@@ -89,6 +100,9 @@ func notServed(u casework.Utility) casework.Text {
 // first: where the start fails for now, the request is accepted all the same,
 // and whoever sends it again or looks after unstarted receipts starts it.
 func (a *API) accept(ctx context.Context, r casework.Request, wait bool) (Acceptance, error) {
+	if got, joined, err := a.joinLead(ctx, r); err != nil || joined {
+		return got, err
+	}
 	actor := actorOf(ctx)
 	receipt, fresh, err := a.store.Accept(ctx, r, actor, a.now())
 	if err != nil {

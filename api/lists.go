@@ -108,17 +108,7 @@ func (a *API) registerLists() {
 		access:    forRoles(casework.Taskforce, casework.TaskforceOffice, casework.ServiceHall, casework.Platform),
 		bodyBytes: a.limits.ListBytes,
 		summary:   casework.Say("提交园区清单（CSV，UTF-8 或 GB18030）；逐行收件，看不懂的行留待人工处理", "hand in a park's list (CSV, UTF-8 or GB18030), row by row; what is not understood is kept for a person"),
-		body: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			"text/csv":                 {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-		}},
-		responses: map[string]*huma.Response{"200": {
-			Description: "按行的结果；Accept: application/x-ndjson 时一行一条 the outcome of each row; one a line where application/x-ndjson is accepted",
-			Content: map[string]*huma.MediaType{
-				"application/json": {Schema: schemaOf[listAnswer](a.huma)},
-				ndjson:             {Schema: schemaOf[listRow](a.huma)},
-			},
-		}},
+		body:      listBody(), responses: a.listResponses(),
 	}
 	handle(a, upload, a.acceptList)
 	handle(a, route{
@@ -131,11 +121,18 @@ func (a *API) registerLists() {
 type streamed struct{ Body func(huma.Context) }
 
 func (a *API) acceptList(ctx context.Context, in *listUpload) (*streamed, error) {
+	return a.takeList(ctx, in, func(file *os.File) iter.Seq2[parklist.Row, error] {
+		return parklist.Read(file, parklist.Options{List: in.Name})
+	})
+}
+
+// takeList takes the rows of a list that a reader finds in the file.
+func (a *API) takeList(ctx context.Context, in *listUpload, read func(*os.File) iter.Seq2[parklist.Row, error]) (*streamed, error) {
 	file, err := spool(in.body)
 	if err != nil {
 		return nil, err
 	}
-	next, stop := iter.Pull2(parklist.Read(file, parklist.Options{List: in.Name}))
+	next, stop := iter.Pull2(read(file))
 	finish := func() {
 		stop()
 		_ = file.Close()

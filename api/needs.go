@@ -72,6 +72,8 @@ type Store interface {
 	PutStaff(ctx context.Context, s casework.Staff, hash string) error
 	PasswordHash(ctx context.Context, id string) (string, error)
 
+	LeadStore
+	NetworkStore
 	CalendarStore
 	// AddAbsence writes an absence down, once for its ID; false: it was there.
 	AddAbsence(ctx context.Context, a casework.Absence) (casework.Absence, bool, error)

@@ -32,6 +32,7 @@ func documentConfig(version string) huma.Config {
 		{Name: "cases", Description: "案件 cases"},
 		{Name: "tasks", Description: "任务 tasks"},
 		{Name: "documents", Description: "材料 documents"},
+		{Name: "network", Description: "管网登记 register of mains"},
 		{Name: "escalations", Description: "升级督办 escalations"},
 		{Name: "policies", Description: "政策版本 versions of the policy"},
 		{Name: "supervision", Description: "督办报表 reports for supervisors"},

@@ -47,7 +47,7 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	m := &memory{
-		almanac: newAlmanac(), cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, lines: map[string]casework.TaskLine{},
+		almanac: newAlmanac(), pipes: &pipes{}, cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, lines: map[string]casework.TaskLine{},
 		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, blobs: map[string][]byte{},
 		held: map[string][]casework.Holding{},
 	}
@@ -256,6 +256,7 @@ func (w *world) openBy(t testing.TB, number string, rules casework.Terms) *casew
 // cases as the workflow would.
 type memory struct {
 	*almanac
+	*pipes
 	mu       sync.Mutex
 	cases    map[string]*casework.Case
 	events   []casework.Event

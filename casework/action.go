@@ -127,6 +127,9 @@ type CompleteTask struct {
 	Input json.RawMessage `json:"input"`
 	// Checked are the items of the kind's checklist that were confirmed.
 	Checked []string `json:"checked,omitempty"`
+	// Proposal is what the register proposed to an assessment when it was
+	// decided; the api fills it in.
+	Proposal *Proposal `json:"proposal,omitempty"`
 }
 
 // Apply implements [Action].
@@ -175,6 +178,9 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	t.State, t.DoneAt, t.DoneBy, t.Input = TaskDone, now, a.Actor.ID, a.Input
 	closed := *t
 	k.closeDeadline(closed.ID, true, now, now)
+	if a.Proposal != nil && closed.Kind == AssessNetwork {
+		k.Proposed = a.Proposal
+	}
 	closed.Outcome = in.apply(k, &closed, a.Actor, now)
 	k.changes.task(closed)
 	k.dropEnded()

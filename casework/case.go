@@ -60,8 +60,11 @@ type Case struct {
 
 // Facts are what is known so far, each recorded by the task that found it out.
 type Facts struct {
-	Contacted   *ContactInput     `json:"contacted,omitempty"`
-	Assessment  *AssessmentInput  `json:"assessment,omitempty"`
+	Contacted  *ContactInput    `json:"contacted,omitempty"`
+	Assessment *AssessmentInput `json:"assessment,omitempty"`
+	// Reassessments counts how often an application wanted more than was assessed.
+	Reassessments int `json:"reassessments,omitempty"`
+
 	Upgrade     *UpgradeFact      `json:"upgrade,omitempty"`
 	Briefed     *BriefingInput    `json:"briefed,omitempty"`
 	Appointment *AppointmentInput `json:"appointment,omitempty"`
@@ -88,6 +91,12 @@ type Facts struct {
 	Reading       *ReadingInput         `json:"reading,omitempty"`
 	Confirmed     []Department          `json:"confirmed,omitempty"`
 	CompletedAt   time.Time             `json:"completed_at,omitzero"` // acceptance done
+
+	Visits        []VisitFact   `json:"visits,omitempty"`     // 走访
+	LeadFollow    calendar.Date `json:"lead_follow,omitzero"` // when a lead is followed up
+	LeadFollowUps int           `json:"lead_follow_ups,omitempty"`
+	Applied       *Application  `json:"applied,omitempty"`  // set where the case began as a lead
+	Proposed      *Proposal     `json:"proposed,omitempty"` // what the register proposed to the assessment
 
 	Evaluated   EvaluationFact `json:"evaluation,omitzero"`
 	UpgradeWork UpgradeWork    `json:"upgrade_work,omitzero"` // of an upgrade case
@@ -195,6 +204,9 @@ const (
 	CaseCompleted                 EventKind = "completed"
 	CaseClosed                    EventKind = "closed"
 	CaseReopened                  EventKind = "reopened"
+	LeadApplied                   EventKind = "applied"
+	VisitRecorded                 EventKind = "visit_recorded"
+	SiteLocated                   EventKind = "site_located"
 
 	// JointShared: what the sibling of a joint request told was taken over.
 	JointShared EventKind = "joint_shared"
@@ -242,8 +254,15 @@ func NewCase(number string, r Request, terms Terms, by Actor, now time.Time) *Ca
 		k.Lane = terms.Lane
 	}
 	k.record(now, by, Received, "", Sayf("收到%[1]s报装（%[2]s）", "%[3]s request received by %[4]s", r.Utility.Name(), r.Channel.Name(), r.Utility, r.Channel), nil)
+	if r.Visit != nil {
+		k.visited(*r.Visit, by, now)
+		k.followLead(r.Visit.NextOn)
+	}
 	k.touchIntake(by, now)
-	k.needDraft(Booking)
+	// A lead that lacks something has its booking drawn when somebody applies.
+	if len(k.MissingForApplication()) == 0 {
+		k.needDraft(Booking)
+	}
 	return k
 }
 
@@ -253,6 +272,7 @@ func NewCase(number string, r Request, terms Terms, by Actor, now time.Time) *Ca
 func NewUpgrade(number string, parent *Case, now time.Time) *Case {
 	r := parent.Request
 	r.Contact = Contact{} // the upgrade's crews have no business with the customer's phone
+	r.Lead, r.Visit = false, nil
 	return &Case{
 		Number: number, Kind: UpgradeCase, Parent: parent.Number, Terms: parent.Terms, Request: r,
 		Lane: parent.Lane, ReceivedAt: now, ReceivedBy: System().ID, Status: Open, Stage: Upgrade,

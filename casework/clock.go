@@ -136,13 +136,13 @@ func (k *Case) holder() (party Party, stopped, holds bool) {
 	}
 	for i := range k.Tasks {
 		switch t := &k.Tasks[i]; t.Kind {
-		case RecordPermitResult, FollowUp: // these wait for others
+		case RecordPermitResult, FollowUp, FollowUpLead: // these wait for others
 		default:
 			return Party(t.Department), false, true
 		}
 	}
 	switch {
-	case len(k.Tasks) > 0 && k.Tasks[0].Kind == FollowUp:
+	case len(k.Tasks) > 0 && (k.Tasks[0].Kind == FollowUp || k.Tasks[0].Kind == FollowUpLead):
 		return PartyCustomer, false, true
 	case len(k.Tasks) > 0:
 		return PartyAuthority, false, true

@@ -90,12 +90,30 @@ type ContactInput struct {
 	Diameter    int           `json:"diameter,omitempty" doc:"口径(毫米) nominal diameter in mm"`
 	Use         string        `json:"use,omitempty" doc:"用途 use"`
 	Note        string        `json:"note,omitempty" doc:"备注 note"`
+	// A lead may not say whom to call; then this is where it is found out.
+	Nobody    bool       `json:"nobody,omitempty" doc:"意向尚无联系人（如地块未定入驻企业），备注中说明 nobody to talk to yet; the note says why"`
+	Applicant *Applicant `json:"applicant,omitempty" doc:"意向所缺的单位 the applicant, where the lead lacks it"`
+	Contact   *Contact   `json:"contact,omitempty" doc:"意向所缺的联系人 whom to call, where the lead lacks it"`
+	Address   string     `json:"address,omitempty" doc:"意向所缺的地址 the address, where the lead lacks it"`
+	Position  *Position  `json:"position,omitempty" doc:"意向所缺的坐标 the position, where the lead lacks it"`
 }
 
+// nobodyYet is the outcome of a contact for which there is nobody yet.
+const nobodyYet = "nobody"
+
 func (in *ContactInput) check(c *Check, k *Case, _ *Task, _ time.Time) {
-	oneOf(c, "by", in.By, "phone", "online", "visit")
-	text(c, "note", in.Note, false)
+	if !in.Nobody {
+		oneOf(c, "by", in.By, "phone", "online", "visit")
+	}
+	text(c, "note", in.Note, in.Nobody)
 	k.demandWith(in).check(c)
+	r := k.learn(c, in.Applicant, in.Contact, in.Address, in.Position)
+	switch {
+	case in.Nobody:
+		c.Require(r.Lead && r.Contact.Phone == "", "nobody", Say("已有联系人，请联系", "there is somebody to call"))
+	case r.Lead && r.Contact.Phone == "":
+		c.Field("contact", Say("请填写联系人和电话；尚无联系人时请勾选 nobody 并说明", "whom to call is missing; where there is nobody yet, set nobody and say why"))
+	}
 }
 
 // demandWith is the request's demand with what the contact added.
@@ -123,10 +141,22 @@ func (k *Case) demandWith(in *ContactInput) Demand {
 }
 
 func (in *ContactInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
-	k.Request.Demand = k.demandWith(in)
-	k.Contacted = in
+	demand := k.demandWith(in)
+	var c Check
+	k.Request = k.learn(&c, in.Applicant, in.Contact, in.Address, in.Position)
+	k.Request.Demand = demand
+	// Who was found out stands in the request alone, where it is masked.
+	fact := *in
+	fact.Applicant, fact.Contact = nil, nil
+	k.Contacted = &fact
 	if k.Joint != nil && (in.BuildFrom != (calendar.Date{}) || in.BuildTo != (calendar.Date{})) {
 		k.Joint.ScheduleAt = now
+	}
+	if k.Joint != nil && (in.Applicant != nil || in.Contact != nil || in.Address != "") {
+		k.Joint.PeopleAt = now
+	}
+	if in.Nobody {
+		return nobodyYet
 	}
 	if in.By == "visit" {
 		k.touch(now, by, ZeroVisit, false, Say("主动上门对接", "visited by us"))
@@ -154,6 +184,7 @@ type AssessmentInput struct {
 	Distance     float64       `json:"distance,omitempty" doc:"距离(米) metres to the nearest main"`
 	Source       string        `json:"source,omitempty" doc:"现状水源 source of the water"`
 	Plan         string        `json:"plan,omitempty" doc:"改造或新建方案 the upgrade that is needed"`
+	Main         string        `json:"main,omitempty" doc:"接入的管线编号，见评估建议 number of the main that was chosen; see the assessment's proposal"`
 	Note         string        `json:"note,omitempty" doc:"备注 note"`
 }
 
@@ -168,6 +199,8 @@ func (in *AssessmentInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {
 	c.Require(in.Distance >= 0 && in.Distance <= 100_000, "distance",
 		Say("距离应在 0 至 100000 米之间", "distance must be between 0 and 100,000 m"))
 	text(c, "plan", in.Plan, in.Result == UpgradeNeeded || in.Result == NoMain)
+	c.Require(in.Main == "" || in.Result != NoMain, "main", Say("无管网时不填管线编号", "no main is chosen where there is none"))
+	c.Require(len([]rune(in.Main)) <= maxNumber, "main", tooLong(maxNumber))
 	text(c, "source", in.Source, false)
 	text(c, "note", in.Note, false)
 }
@@ -180,17 +213,23 @@ func (in *AssessmentInput) apply(k *Case, _ *Task, _ Actor, _ time.Time) string 
 
 // BriefingInput completes brief_customer.
 type BriefingInput struct {
-	Delivered string `json:"delivered" enum:"online,phone,visit" doc:"告知方式 how the briefing reached the customer"`
-	Note      string `json:"note,omitempty" doc:"备注 note"`
+	Delivered  string        `json:"delivered" enum:"online,phone,visit" doc:"告知方式 how the briefing reached the customer"`
+	FollowUpOn calendar.Date `json:"follow_up_on,omitzero" doc:"意向的下次跟进日期 of a lead: date of the next follow-up"`
+	Note       string        `json:"note,omitempty" doc:"备注 note"`
 }
 
-func (in *BriefingInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {
+func (in *BriefingInput) check(c *Check, k *Case, _ *Task, now time.Time) {
 	oneOf(c, "delivered", in.Delivered, "online", "phone", "visit")
 	text(c, "note", in.Note, false)
+	if in.FollowUpOn != (calendar.Date{}) {
+		c.Require(k.Request.Lead, "follow_up_on", Say("已申请的案件不设意向跟进日期", "a case that applied has no follow-up of a lead"))
+		followUpDate(c, "follow_up_on", in.FollowUpOn, now)
+	}
 }
 
 func (in *BriefingInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	k.Briefed = in
+	k.followLead(in.FollowUpOn)
 	k.touch(now, by, ZeroBurden, false, Say("送达供水现状告知书", "briefing delivered"))
 	return done
 }
@@ -376,7 +415,11 @@ func (in *SurveyInput) check(c *Check, k *Case, _ *Task, now time.Time) {
 	}
 	c.Require(in.NotYet == nil, "not_yet", Say("具备条件时不填此项", "makes no sense when it can be connected"))
 	c.Require(in.InformationChecked, "information_checked", Say("须现场核对客户信息", "the customer's information must be checked on site"))
-	c.Require(in.ApplicationCompleted, "application_completed", Say("须现场为客户完成报装申请", "the application must be completed for the customer on site"))
+	if k.frontLoaded() {
+		c.Require(!in.ApplicationCompleted, "application_completed", Say("意向尚未申请：先提交申请，再登记踏勘", "this is a lead: hand in its application first, then record the survey"))
+	} else {
+		c.Require(in.ApplicationCompleted, "application_completed", Say("须现场为客户完成报装申请", "the application must be completed for the customer on site"))
+	}
 	if in.Design == nil {
 		c.Field("design", Say("请从标准图集中选择方案", "choose a design from the standard atlas"))
 	} else {
@@ -412,21 +455,14 @@ func (in *SurveyInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	for _, p := range in.Permits {
 		k.Permits = append(k.Permits, Permit{PermitNeed: p, Route: p.Route(), Attempt: 1})
 	}
-	k.touch(now, by, ZeroApplication, false, Say("现场代办报装申请", "application completed for the customer"))
 	if in.DesignConfirmed {
 		k.DesignConfirmedAt = in.ConductedAt
 	}
-	k.ApplicationAt = in.ConductedAt
-	k.record(now, by, ApplicationAccepted, "", Say("受理报装申请", "application accepted"), nil)
-	k.needDraft(NoticeOfAcceptance)
-	k.startDeadline(LaneDeadline, LaneLimit(k.Lane), in.ConductedAt)
-	// A survey that is reported late may have been held while the upgrade was still being built.
-	if u := k.Upgrade; u.Pending() || u != nil && u.DoneAt.After(in.ConductedAt) {
-		k.holdLane(string(UpgradeCase), later(u.StartedAt, in.ConductedAt))
-		if !u.Pending() {
-			k.releaseLane(string(UpgradeCase), u.DoneAt)
-		}
+	if k.frontLoaded() {
+		return Connectable // accepted once somebody applies
 	}
+	k.touch(now, by, ZeroApplication, false, Say("现场代办报装申请", "application completed for the customer"))
+	k.acceptApplication(in.ConductedAt, by, now)
 	return Connectable
 }
 

@@ -63,6 +63,7 @@ type CaseFilter struct {
 	From, To   time.Time  // received within
 	Policy     string     // has this version of the policy
 	Running    bool       // has not ended
+	Lead       *bool      // is a lead, or is none
 	Page
 }
 
@@ -101,6 +102,8 @@ type CaseLine struct {
 	Remaining   time.Duration `json:"-"` // working time left while all its clocks stand
 	Stopped     bool          `json:"stopped,omitempty"`
 	Provisional bool          `json:"provisional,omitempty"` // due in a year without a notice yet
+
+	Lead bool `json:"lead,omitempty"` // nobody applied yet
 }
 
 // TaskFilter selects tasks; a zero field selects all.

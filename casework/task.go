@@ -46,6 +46,8 @@ const (
 
 	ReviewPause TaskKind = "review_pause" // at any stage, while a pause lasts
 
+	FollowUpLead TaskKind = "follow_up_lead" // of a lead, until somebody applies
+
 	RemoveMeter      TaskKind = "remove_meter"
 	ReleaseMaterials TaskKind = "release_materials"
 	WithdrawPermit   TaskKind = "withdraw_permit"
@@ -122,13 +124,16 @@ const done = "done"
 var catalogue = []Spec{
 	{ContactCustomer, "联系客户", PreService, Taskforce, "contact_customer", "D",
 		Say("提前对接，了解企业信息及建设周期", "contact the customer and learn the building schedule and demand"),
-		[]string{done}, func() taskInput { return &ContactInput{} }},
+		[]string{done, nobodyYet}, func() taskInput { return &ContactInput{} }},
 	{AssessNetwork, "管网评估", PreService, Network, "assess_network", "D",
 		Say("了解周边管网、水压、余量", "assess the mains around the plot, pressure and capacity"),
 		[]string{string(Adequate), string(UpgradeNeeded), string(NoMain)}, func() taskInput { return &AssessmentInput{} }},
 	{BriefCustomer, "告知供水现状", PreService, Taskforce, "brief_customer", "M 2.2.2",
 		Say("向企业介绍现状水源、周边管网", "present the source and the surrounding mains to the customer"),
 		[]string{done}, func() taskInput { return &BriefingInput{} }},
+	{FollowUpLead, "跟进意向", "", Taskforce, "follow_up_lead", "M 2.2.2",
+		Say("提前对接的意向定期跟进，直到客户申请或不再需要", "follow up a lead at dates until the customer applies or needs no supply"),
+		[]string{waiting, dropped, applied}, func() taskInput { return &FollowUpLeadInput{} }},
 
 	{ScheduleSurvey, "预约联合踏勘", JointSurvey, Taskforce, "schedule_survey", "M 2.2.3",
 		Say("营商专班负责组织联合踏勘", "the taskforce organises the joint survey"),

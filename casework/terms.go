@@ -136,6 +136,8 @@ type Terms struct {
 	Checklists map[TaskKind][]string `json:"checklists,omitempty"`
 	// Prices is the price list; where it is empty charges go without one.
 	Prices []Price `json:"prices,omitempty"`
+	// Network is what a main must give before an assessment proposes it.
+	Network NetworkTerms `json:"network,omitzero"`
 }
 
 // Price is an item of the price list (价目表): what is asked for one unit of a

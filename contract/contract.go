@@ -62,6 +62,9 @@ const (
 	MovePolicy            = "move_policy"
 	HandOver              = "hand_over"
 	PassOn                = "pass_on"
+	Apply                 = "apply"
+	RecordVisit           = "record_visit"
+	LocateSite            = "locate_site"
 	// Opened answers as soon as the case's first records are committed; it
 	// changes nothing.
 	Opened = "opened"
@@ -112,6 +115,12 @@ func UpdateName(a casework.Action) string {
 		return HandOver
 	case casework.PassOn:
 		return PassOn
+	case casework.Apply:
+		return Apply
+	case casework.RecordVisit:
+		return RecordVisit
+	case casework.LocateSite:
+		return LocateSite
 	}
 	panic("contract: an action without an update")
 }

@@ -35,6 +35,7 @@ type Choices struct {
 	MeterFails    bool                  // the meter fails its acceptance
 	Unreached     bool                  // the callback does not get through
 	Dissatisfied  bool                  // the callback finds a dissatisfied customer
+	LeadDropped   bool                  // the customer of a lead needs no supply any more
 	EvidencePaper string                // ID of the paper that proves a rectification
 	Checklist     []string              // what the task's checklist asks to confirm
 }
@@ -59,6 +60,11 @@ func answerTo(t casework.Task, c Choices, now time.Time) Answer {
 		return plain(assessment(c))
 	case casework.BriefCustomer:
 		return plain(casework.BriefingInput{Delivered: "online"})
+	case casework.FollowUpLead:
+		if c.LeadDropped {
+			return plain(casework.FollowUpLeadInput{Result: "dropped", Note: "项目已取消"})
+		}
+		return plain(casework.FollowUpLeadInput{Result: "waiting", NextOn: calendar.DateOf(now).AddDays(7), Note: "企业尚在办理前期手续"})
 	case casework.ScheduleSurvey:
 		return plain(casework.AppointmentInput{SurveyAt: now.Add(2 * time.Second),
 			Attendees: []casework.Department{casework.Department(casework.Taskforce), casework.Department(casework.Engineering), casework.Department(casework.Network)}})

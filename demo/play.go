@@ -76,6 +76,12 @@ func (p *Play) Run(ctx context.Context) (ListResult, error) {
 	watching.Go(func() { p.watch(watch) })
 	var workers errgroup.Group
 	workers.SetLimit(12)
+	workers.Go(func() error {
+		if err := p.leads(ctx); err != nil && ctx.Err() == nil {
+			p.faults.add("意向: " + err.Error())
+		}
+		return nil
+	})
 	i := 0
 	for _, row := range list.Rows {
 		for _, c := range row.Cases {

@@ -52,6 +52,11 @@ func (p Policy) Fields() []Field {
 	for _, spec := range casework.Specs() {
 		add("checklists."+string(spec.Kind), spec.Name+"核对清单", strings.Join(p.Checklists[spec.Kind], "、"))
 	}
+	if n := p.Network; n != (casework.NetworkTerms{}) {
+		add("network.reach", "接入距离上限", fmt.Sprintf("%v 米", n.Reach))
+		add("network.water_pressure", "管网水压下限", fmt.Sprintf("%v MPa", n.WaterPressure))
+		add("network.capacity_share", "余量可承诺比例", fmt.Sprintf("%v%%", n.CapacityShare))
+	}
 	for _, price := range p.Prices {
 		add("prices."+price.Code, price.Name, fmt.Sprintf("%d.%02d 元/%s (%s, %s)，依据 %s",
 			price.Fen/100, price.Fen%100, price.Unit, price.Utility, price.Kind, price.Source))

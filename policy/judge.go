@@ -165,6 +165,17 @@ func (j *judge) judge(p *Policy) {
 	}
 	j.checklists(p)
 	j.prices(p)
+	j.network(p.Network)
+}
+
+// network judges what a main must give; a policy without it proposes nothing.
+func (j *judge) network(n casework.NetworkTerms) {
+	if n == (casework.NetworkTerms{}) {
+		return
+	}
+	j.require(n.Reach > 0 && n.Reach <= 20_000, "network.reach", casework.Say("应大于 0 且不超过 20000 米", "must be above 0 and at most 20,000 m"))
+	j.require(n.WaterPressure >= 0 && n.WaterPressure <= 2.5, "network.water_pressure", casework.Say("应在 0 至 2.5 MPa 之间", "must be between 0 and 2.5 MPa"))
+	j.require(n.CapacityShare > 0 && n.CapacityShare <= 100, "network.capacity_share", casework.Say("应大于 0 且不超过 100（百分比）", "must be above 0 and at most 100 percent"))
 }
 
 func (j *judge) limits(p *Policy) {

@@ -44,6 +44,8 @@ type Policy struct {
 	// Checklists are what is confirmed item by item before a task is done.
 	Checklists map[casework.TaskKind][]string `yaml:"checklists"`
 	Prices     []casework.Price               `yaml:"prices"`
+	// Network is what a main must give before an assessment proposes it.
+	Network casework.NetworkTerms `yaml:"network"`
 
 	text string
 }
@@ -119,7 +121,7 @@ func (p Policy) Terms() casework.Terms {
 		PolicyVersion: p.Version, Lane: p.Lane, Hours: p.Hours, Limits: p.Limits,
 		Ladder: p.Ladder, Ladders: p.Ladders, PauseReasons: p.PauseReasons, PauseBound: p.PauseBound,
 		SeparateAcceptance: p.SeparateAcceptance, Confirming: p.Confirming, Atlas: p.Atlas,
-		Checklists: p.Checklists, Prices: p.Prices,
+		Checklists: p.Checklists, Prices: p.Prices, Network: p.Network,
 	}
 }
 

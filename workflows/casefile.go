@@ -76,6 +76,9 @@ func (f *casefile) setup(ctx workflow.Context) error {
 		func() error { return handle[casework.MovePolicy](ctx, f, contract.MovePolicy, "改用政策版本") },
 		func() error { return handle[casework.PassOn](ctx, f, contract.PassOn, "转办") },
 		func() error { return handle[casework.HandOver](ctx, f, contract.HandOver, "移交任务") },
+		func() error { return handle[casework.Apply](ctx, f, contract.Apply, "提交申请") },
+		func() error { return handle[casework.RecordVisit](ctx, f, contract.RecordVisit, "登记走访") },
+		func() error { return handle[casework.LocateSite](ctx, f, contract.LocateSite, "标注位置") },
 		func() error { return f.handleOpened(ctx) },
 		func() error {
 			return workflow.SetQueryHandler(ctx, contract.StateQuery, func() (*casework.Case, error) { return f.state, nil })

@@ -23,6 +23,8 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 		w.state.Joint = in.Joint
 		w.state.CarryOver(in.Carried, workflow.Now(ctx))
 	}
+	// Leads that began before curbstop let them wait for their application go on without.
+	w.leads = w.state.Request.Lead && workflow.GetVersion(ctx, "leads", workflow.DefaultVersion, 1) >= 1
 	w.advance = w.stages
 	if err := w.setup(ctx); err != nil {
 		return contract.Done{}, err
@@ -51,6 +53,7 @@ type connection struct {
 	upgradeTended bool   // the upgrade has ended, or knows of the withdrawal
 	news          string // what the sibling of a joint request knows of this case
 	untold        int    // tries in a row to tell it that failed
+	leads         bool   // a lead of this run waits for its application
 }
 
 // listenBeside takes what comes from beside: the end of the upgrade that the
@@ -140,12 +143,27 @@ func (w *connection) stages(now time.Time) {
 		{casework.Acceptance, w.acceptance},
 		{casework.Evaluation, w.evaluation},
 	} {
+		if w.leads && !w.state.MayEnter(stage.name) {
+			w.followLead(now)
+			return
+		}
 		w.state.Enter(stage.name, now)
 		if !stage.done(now) {
 			return
 		}
 	}
 	w.state.End(casework.Closed, now)
+}
+
+// followLead: a lead on which everything is done that can be done waits for its
+// application, and is never out of sight.
+func (w *connection) followLead(now time.Time) {
+	k := w.state
+	anchor := now
+	if k.LeadFollow != (calendar.Date{}) {
+		anchor = k.LeadFollow.At(0)
+	}
+	k.Need(casework.FollowUpLead, "", k.LeadFollowUps+1, anchor, now)
 }
 
 // preService: who the customer is, what the network can give, and telling them.
@@ -156,13 +174,13 @@ func (w *connection) preService(now time.Time) bool {
 		return false
 	}
 	if k.Assessment == nil {
-		k.Need(casework.AssessNetwork, "", 1, now, now)
+		k.Need(casework.AssessNetwork, "", k.Reassessments+1, now, now)
 		return false
 	}
 	if k.Assessment.Result != casework.Adequate && k.Upgrade == nil {
 		k.StartUpgrade(now)
 	}
-	if k.Briefed == nil {
+	if k.Briefed == nil && k.Reachable() {
 		k.Need(casework.BriefCustomer, "", 1, now, now)
 		return false
 	}

@@ -75,7 +75,7 @@ func (f *casefile) line() string {
 	if k.Kind == casework.DutyCase {
 		return dutyLine(k)
 	}
-	line := strings.Join([]string{k.Request.Utility.Name(), k.Request.Site.District.Name(), k.Stage.Name(), k.InCharge().Name()}, " · ")
+	line := strings.Join([]string{k.Request.Utility.Name(), k.Request.Site.District.Name(), k.StageTitle(), k.InCharge().Name()}, " · ")
 	if k.Status != casework.Open {
 		line += " · " + k.Status.Name()
 	}
@@ -92,7 +92,7 @@ func (f *casefile) details() string {
 		return dutyDetails(k)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.Stage.Name(), k.Status.Name())
+	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.StageTitle(), k.Status.Name())
 	fmt.Fprintf(&b, "**%s** · 模式 %s · 渠道 %s · 收到 %s\n\n", k.Request.Site.District.Name(), k.Lane, k.Request.Channel.Name(), casework.Clock(k.ReceivedAt))
 	if k.Level > 0 {
 		fmt.Fprintf(&b, "**升级级别 %d**\n\n", k.Level)

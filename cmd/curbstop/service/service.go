@@ -231,6 +231,9 @@ func (s *Service) catchUp() func(context.Context) error {
 			case n > 0:
 				s.log.Info("Cases were started that an earlier process had accepted.", "cases", n)
 			}
+			if _, err := s.Desk.CatchUpApplications(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("Leads wait to be told of their applications.", "error", err)
+			}
 			if _, err := s.Desk.CatchUpCalendar(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Cases wait to be told of a calendar.", "error", err)
 			}
