@@ -27,8 +27,8 @@ import (
 	"github.com/curbstop/curbstop/seal"
 )
 
-// Options are what an API is made of. Store, Desk, Archive, Ring, Printout and
-// Auth.JWTKey are required.
+// Options are what an API is made of. Store, Desk, Archive, Ring, Printout,
+// Paper and Auth.JWTKey are required.
 type Options struct {
 	Store   Store
 	Desk    Desk
@@ -43,6 +43,9 @@ type Options struct {
 	Codec converter.PayloadCodec
 	// Printout draws a case with its history as a page that prints; required.
 	Printout func(k *casework.Case, events []casework.Event, clock reports.Clock, now time.Time) ([]byte, error)
+	// Paper drafts a paper of a case, for the customer who is to agree to it;
+	// required.
+	Paper func(kind casework.DocumentKind, k *casework.Case, now time.Time) (title string, html []byte, err error)
 	// Hours gives the business hours by which reports over many cases count; a
 	// single case counts by those of its own terms. Nil: every hour of every day.
 	Hours func(context.Context) (calendar.Hours, error)
@@ -101,6 +104,7 @@ type API struct {
 	codec   http.Handler // nil where decoding is off
 
 	printout    func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error)
+	paper       func(casework.DocumentKind, *casework.Case, time.Time) (string, []byte, error)
 	hours       func(context.Context) (calendar.Hours, error)
 	utilities   []casework.Utility
 	hotline     string
@@ -125,8 +129,8 @@ type API struct {
 // that an installation can't start open.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Store == nil, o.Desk == nil, o.Archive == nil, o.Ring == nil, o.Printout == nil:
-		return nil, errors.New("api: Store, Desk, Archive, Ring and Printout are required")
+	case o.Store == nil, o.Desk == nil, o.Archive == nil, o.Ring == nil, o.Printout == nil, o.Paper == nil:
+		return nil, errors.New("api: Store, Desk, Archive, Ring, Printout and Paper are required")
 	}
 	now := o.Now
 	if now == nil {
@@ -138,7 +142,7 @@ func New(o Options) (*API, error) {
 	}
 	limits := o.Limits.withDefaults()
 	a := &API{
-		store: o.Store, desk: o.Desk, archive: o.Archive, ring: o.Ring, printout: o.Printout,
+		store: o.Store, desk: o.Desk, archive: o.Archive, ring: o.Ring, printout: o.Printout, paper: o.Paper,
 		utilities: o.Utilities, hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
 		publicURL: o.PublicURL, temporalUI: o.TemporalUIURL, limits: limits, identities: identities,
 		strangers: newLimiter(limits.PublicPerMinute, now),
@@ -193,6 +197,7 @@ func (a *API) register() {
 	a.registerMessages()
 	a.registerSupervision()
 	a.registerCustomers()
+	a.registerAgreement()
 	a.registerStaff()
 	a.registerCalendar()
 	a.registerAbsences()

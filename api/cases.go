@@ -289,7 +289,7 @@ func (a *API) viewCase(k *casework.Case) caseView {
 		Number: k.Number, Version: k.Version, Kind: k.Kind, Parent: k.Parent, Lane: k.Lane,
 		Status: k.Status, StatusName: k.Status.Name(), Stage: k.Stage, StageName: k.StageTitle(), Lead: k.Request.Lead, ToApply: k.MissingForApplication(),
 		District: k.Request.Site.District.Name(), ReceivedAt: k.ReceivedAt, ReceivedBy: k.ReceivedBy, EndedAt: k.EndedAt,
-		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Facts: k.Facts,
+		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Facts: maskFacts(k.Facts),
 		Pauses: k.Pauses, Score: k.Score(), Contacts: k.Contacts, Missing: k.MissingDocuments(), Charges: k.Charges,
 		WithdrawnAt: k.WithdrawnAt, Withdrawal: k.Withdrawal, Joint: viewJoint(k.Joint), Passes: k.Passes, PassedFrom: k.PassedFrom,
 		DueAt: due.At, Stopped: due.Stopped, RemainingMinutes: minutes(due.Remaining), Provisional: due.Provisional, Clock: viewClock(k.Clock),

@@ -120,7 +120,7 @@ type progressView struct {
 	StatusName string           `json:"status_name"`
 	Stages     []stageView      `json:"stages"`
 	NextStep   casework.Text    `json:"next_step" doc:"下一步 what comes next"`
-	Actions    []string         `json:"actions" doc:"您现在可以做的 what you can do now: apply, confirm-design, confirm-acceptance, rate, withdraw"`
+	Actions    []string         `json:"actions" doc:"您现在可以做的 what you can do now: apply, confirm-design, confirm-quote, confirm-contract, confirm-acceptance, rate, withdraw"`
 	Lead       bool             `json:"lead,omitempty" doc:"意向，尚未申请 a lead: nobody applied yet"`
 	ToApply    []string         `json:"missing_for_application,omitempty" doc:"申请时还须填写 what an application must still say"`
 	PromisedBy time.Time        `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
@@ -128,6 +128,11 @@ type progressView struct {
 	Provisional      bool  `json:"provisional,omitempty" doc:"暂定：所在年份放假安排未公布 promised in a year without a holiday notice"`
 	Stopped          bool  `json:"stopped,omitempty" doc:"暂停计时 the clock stands"`
 	RemainingMinutes int64 `json:"remaining_minutes,omitempty" doc:"暂停计时时剩余的工作分钟 working minutes left while the clock stands"`
+
+	// Of gas alone.
+	Quote     *quoteView     `json:"quote,omitempty" doc:"报价（用气） quote, of gas"`
+	Contracts []contractView `json:"contracts,omitempty" doc:"合同（用气） contracts, of gas"`
+	Deferred  []deferredView `json:"deferred,omitempty" doc:"容缺受理、签订合同前须补齐的 accepted without; due before the contracts"`
 
 	ReceivedAt time.Time `json:"received_at"`
 	SuppliedAt time.Time `json:"supplied_at,omitzero"`
@@ -176,6 +181,7 @@ func (a *API) viewProgress(ctx context.Context, k *casework.Case) (progressView,
 		Lead: k.Request.Lead, ToApply: k.MissingForApplication(),
 		Call: callView{Department: k.InCharge().Name(), Phone: a.hotline},
 	}
+	a.showAgreement(&v, k)
 	if d, ok := k.Deadline(casework.LaneDeadline); ok && d.Live() {
 		v.PromisedBy, v.Provisional, v.Stopped, v.RemainingMinutes = d.Due.At, d.Due.Provisional, d.Due.Stopped, minutes(d.Due.Remaining)
 	}
@@ -240,6 +246,7 @@ func nextStep(k *casework.Case) (casework.Text, []string) {
 	if k.Supply != nil && !k.Status.Ended() || k.Status == casework.Closed {
 		actions = append(actions, "rate")
 	}
+	step, action, waits := agreementStep(k)
 	switch {
 	case k.Status == casework.Closed:
 		return casework.Say("已办结。如有意见，欢迎随时评价", "Finished. You can rate the service at any time"), actions
@@ -247,10 +254,14 @@ func nextStep(k *casework.Case) (casework.Text, []string) {
 		return casework.Say("申请已撤回。如需重新办理，请再次联系我们", "Withdrawn. Contact us when you want to go on"), actions
 	case k.Status == casework.PassingOn, k.Status == casework.PassedOn:
 		return casework.Say("已内部转办，资料随案，无需您另行申请", "Passed on inside with everything you gave us; you need not apply anew"), actions
-	case k.Survey != nil && k.Survey.Design != nil && k.DesignConfirmedAt.IsZero():
+	case waits && action == "confirm-quote" && !k.Gas.Quote.Fixed:
+		return step, append(actions, action) // who agrees to the price agrees to the design
+	case k.ChosenDesign() != nil && k.DesignConfirmedAt.IsZero():
 		return casework.Say("请您确认设计方案", "Please confirm the design"), append(actions, "confirm-design")
+	case waits:
+		return step, append(actions, action)
 	case k.Supply != nil && k.AcceptanceConfirmed.IsZero():
-		return casework.Say("已通水，请您确认验收", "Supply is on; please confirm the finished work"), append(actions, "confirm-acceptance")
+		return casework.Say("已通"+k.Request.Utility.Flow()+"，请您确认验收", "Supply is on; please confirm the finished work"), append(actions, "confirm-acceptance")
 	case k.Status == casework.Paused:
 		return casework.Say("目前暂停计时，条件具备后我们会主动联系您", "The clock stands for now; we shall contact you"), actions
 	case k.Waits():
@@ -261,12 +272,16 @@ func nextStep(k *casework.Case) (casework.Text, []string) {
 	case k.NextFollow.Valid() && !k.NextFollow.IsZero() && k.Survey == nil, k.Survey != nil && !k.Survey.Connectable:
 		return casework.Sayf("暂不具备接入条件，我们将于 %[1]s 前后再次跟进", "Not connectable yet; we follow up about %[1]s", k.NextFollow), actions
 	}
+	flow, meter := k.Request.Utility.Flow(), "水表"
+	if k.Request.Utility == casework.Gas {
+		meter = "燃气表"
+	}
 	names := map[casework.Stage]casework.Text{
-		casework.PreService:   casework.Say("工作人员将与您联系，了解用水需求和建设周期", "We shall contact you about your demand and building schedule"),
+		casework.PreService:   casework.Say("工作人员将与您联系，了解用"+flow+"需求和建设周期", "We shall contact you about your demand and building schedule"),
 		casework.JointSurvey:  casework.Say("工作人员将与您约定时间上门踏勘，现场代办申请", "We shall agree a date for the survey and apply for you on site"),
 		casework.Permits:      casework.Say("我们正在为您代办市政审批", "We are obtaining the municipal permits for you"),
-		casework.Construction: casework.Say("正在施工接入、装表通水", "The connection is being built"),
-		casework.Acceptance:   casework.Say("正在验收水表、立户投抄", "The meter is being accepted and your account opened"),
+		casework.Construction: casework.Say("正在施工接入、装表通"+flow, "The connection is being built"),
+		casework.Acceptance:   casework.Say("正在验收"+meter+"、立户投抄", "The meter is being accepted and your account opened"),
 		casework.Evaluation:   casework.Say("热线中心将电话回访，听取您的意见", "The hotline will call you and ask for your opinion"),
 	}
 	text := names[k.Stage]

@@ -106,7 +106,7 @@ func viewTaskOf(k *casework.Case, t *casework.Task, now time.Time) taskView {
 		line.Overdue = d.Overdue(now)
 	}
 	v := viewTask(line)
-	v.Checklist = k.Terms.Checklists[t.Kind]
+	v.Checklist = k.Checklist(t.Kind)
 	return v
 }
 
@@ -218,7 +218,7 @@ func (a *API) getTask(ctx context.Context, in *TaskAddress) (*reply[taskView], e
 		if err != nil {
 			return nil, err
 		}
-		v.Checklist = k.Terms.Checklists[line.Kind]
+		v.Checklist = k.Checklist(line.Kind)
 	}
 	return answer(v, nil)
 }

@@ -60,7 +60,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	require.NoError(t, err)
 	w := &world{memory: m, ring: ring, log: &bytes.Buffer{}}
 	o := Options{
-		Store: m, Desk: m, Archive: m, Ring: ring, Printout: printed, Auth: AuthOptions{JWTKey: testKey}, Now: func() time.Time { return noon },
+		Store: m, Desk: m, Archive: m, Ring: ring, Printout: printed, Paper: drafted, Auth: AuthOptions{JWTKey: testKey}, Now: func() time.Time { return noon },
 		Logger: slog.New(slog.NewTextHandler(&locked{w: w.log}, nil)), PublicURL: "https://water.example.cn",
 		TemporalUIURL: "https://temporal.example.cn/", Version: "1.2.3",
 		Limits: Limits{PublicPerMinute: 1000, SessionsPerMinute: 1000},
@@ -716,4 +716,9 @@ func (m *memory) Delete(_ context.Context, key string) error {
 // printed stands in for the drawn page.
 func printed(k *casework.Case, events []casework.Event, clock reports.Clock, _ time.Time) ([]byte, error) {
 	return fmt.Appendf(nil, "<p>%s %d %s</p>", k.Number, len(events), clock.Case), nil
+}
+
+// drafted stands in for a paper.
+func drafted(kind casework.DocumentKind, k *casework.Case, _ time.Time) (string, []byte, error) {
+	return "", fmt.Appendf(nil, "<p>%s %s %s</p>", kind, k.Number, k.Request.Contact.Phone), nil
 }

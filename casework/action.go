@@ -168,7 +168,7 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	}
 	var c Check
 	in.check(&c, k, t, now)
-	a.checklist(&c, k.Terms.Checklists[t.Kind], in)
+	a.checklist(&c, k.Checklist(t.Kind), in)
 	if err := c.Err(); err != nil {
 		return err
 	}
@@ -415,7 +415,7 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 	case k.Kind != ConnectionCase:
 		return Refuse(Conflict, "not_a_connection", Say("只有报装可由客户撤回", "only a connection is withdrawn by its customer"))
 	case k.Supply != nil:
-		return Refuse(Conflict, "already_supplied", Sayf("已于 %s 通水，不能撤回；如需销户请办理销户", "supply was turned on at %s; close the account instead", Clock(k.Supply.SuppliedAt)))
+		return Refuse(Conflict, "already_supplied", Sayf("已于 %[1]s 通%[2]s，不能撤回；如需销户请办理销户", "supply was turned on at %[1]s; close the account instead", Clock(k.Supply.SuppliedAt), k.Request.Utility.Flow()))
 	}
 	k.withdraw(a.Reason, a.Actor, now)
 	return nil
@@ -533,6 +533,7 @@ func (a AmendRequest) Apply(k *Case, now time.Time) error {
 	}
 	k.record(now, a.Actor, Amended, "", Sayf("更正：%s", "amended: %s", strings.Join(fields, ", ")),
 		map[string]any{"reason": a.Reason, "before": before})
+	k.settleAmended(a.Actor, now)
 	return nil
 }
 
@@ -575,7 +576,7 @@ func (a AttachDocument) Apply(k *Case, now time.Time) error {
 func (k *Case) attach(d Document, by Actor, now time.Time) {
 	k.Documents = append(k.Documents, d)
 	k.changes.Documents = append(k.changes.Documents, d)
-	k.record(now, by, DocumentAttached, "", Sayf("归档材料：%[1]s", "document attached: %[2]s", d.Kind.Name(), d.Kind),
+	k.record(now, by, DocumentAttached, "", Sayf("归档材料：%[1]s", "document attached: %[2]s", d.Kind.NameFor(k.Request.Utility), d.Kind),
 		map[string]string{"document": d.ID, "kind": string(d.Kind)})
 }
 
@@ -634,7 +635,7 @@ func (a ConfirmDesign) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	switch {
-	case k.Survey == nil || k.Survey.Design == nil:
+	case k.ChosenDesign() == nil:
 		return Refuse(Conflict, "no_design", Say("设计方案尚未出具", "there is no design yet"))
 	case !k.DesignConfirmedAt.IsZero():
 		return Refuse(Conflict, "already_confirmed", Sayf("方案已于 %s 确认", "confirmed already at %s", Clock(k.DesignConfirmedAt)))
@@ -659,7 +660,7 @@ func (a ConfirmAcceptance) Apply(k *Case, now time.Time) error {
 	}
 	switch {
 	case k.Supply == nil:
-		return Refuse(Conflict, "not_supplied", Say("尚未通水", "supply is not on yet"))
+		return Refuse(Conflict, "not_supplied", Say("尚未通"+k.Request.Utility.Flow(), "supply is not on yet"))
 	case !k.AcceptanceConfirmed.IsZero():
 		return Refuse(Conflict, "already_confirmed", Sayf("已于 %s 确认验收", "confirmed already at %s", Clock(k.AcceptanceConfirmed)))
 	}
@@ -699,7 +700,7 @@ func (a Rate) Apply(k *Case, now time.Time) error {
 	}
 	switch {
 	case k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing || k.Status == PassedOn:
-		return Refuse(Conflict, "not_supplied", Say("通水后方可评价", "a rating can be given once supply is on"))
+		return Refuse(Conflict, "not_supplied", Say("通"+k.Request.Utility.Flow()+"后方可评价", "a rating can be given once supply is on"))
 	case len(k.Evaluated.Ratings) >= maxRatings:
 		return Refuse(Conflict, "too_many_ratings", Sayf("每案最多 %d 次评价", "a case takes at most %d ratings", maxRatings))
 	}

@@ -98,6 +98,8 @@ type Facts struct {
 	Applied       *Application  `json:"applied,omitempty"`  // set where the case began as a lead
 	Proposed      *Proposal     `json:"proposed,omitempty"` // what the register proposed to the assessment
 
+	Gas GasFact `json:"gas,omitzero"` // of a gas connection alone
+
 	Evaluated   EvaluationFact `json:"evaluation,omitzero"`
 	UpgradeWork UpgradeWork    `json:"upgrade_work,omitzero"` // of an upgrade case
 	ReopenedAt  time.Time      `json:"reopened_at,omitzero"`
@@ -189,6 +191,10 @@ const (
 	Amended                       EventKind = "amended"
 	DocumentAttached              EventKind = "document_attached"
 	ChargeProposed                EventKind = "charge_proposed"
+	ConnectionJudged              EventKind = "connection_judged" // small or not; gas
+	QuoteMade                     EventKind = "quote_made"
+	QuoteAgreed                   EventKind = "quote_agreed"
+	ContractSigned                EventKind = "contract_signed"
 	RungFired                     EventKind = "rung_fired"
 	Acknowledged                  EventKind = "escalation_acknowledged"
 	EscalationAnswered            EventKind = "escalation_answered"
@@ -662,8 +668,11 @@ func (k *Case) Recalculate() {
 // InCharge is the department that holds the earliest open task; the taskforce
 // where none is open.
 func (k *Case) InCharge() Department {
-	if len(k.Tasks) > 0 {
-		return k.Tasks[0].Department
+	for i := range k.Tasks {
+		// What was deferred waits for the customer beside the work.
+		if t := &k.Tasks[i]; t.Kind != CompleteDeferred || len(k.Tasks) == 1 {
+			return t.Department
+		}
 	}
 	return Department(Taskforce)
 }

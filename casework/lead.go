@@ -247,7 +247,7 @@ func (a Apply) Apply(k *Case, now time.Time) error {
 		k.Assessment, k.Briefed = nil, nil
 		k.Reassessments++
 	}
-	if k.Survey != nil && k.Survey.Connectable {
+	if k.Survey != nil && k.Survey.Connectable && k.ApplicationAt.IsZero() {
 		// Survey and design were front-loaded: all that was missing is the application.
 		k.acceptApplication(now, a.Actor, now)
 	}
@@ -287,7 +287,7 @@ func (k *Case) acceptApplication(at time.Time, by Actor, now time.Time) {
 	k.ApplicationAt = at
 	k.record(now, by, ApplicationAccepted, "", Say("受理报装申请", "application accepted"), nil)
 	k.needDraft(NoticeOfAcceptance)
-	k.startDeadline(LaneDeadline, LaneLimit(k.Lane), at)
+	k.startDeadline(LaneDeadline, k.LaneLimit(), at)
 	// A survey that is reported late may have been held while the upgrade was still being built.
 	if u := k.Upgrade; u.Pending() || u != nil && u.DoneAt.After(at) {
 		k.holdLane(string(UpgradeCase), later(u.StartedAt, at))

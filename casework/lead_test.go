@@ -207,10 +207,10 @@ func TestFrontLoadedGasIsAcceptedWhenItApplies(t *testing.T) {
 	t.Parallel()
 	r := soundRequest()
 	r.Utility, r.Lead = casework.Gas, true
-	k := casework.NewCase("G1", r, terms(), able, received)
+	k := casework.NewCase("G1", r, gasTerms(), able, received)
 	k.Need(casework.ConductSurvey, "", 1, received, received)
 	survey := `{"conducted_at":"2026-11-23T10:30:00+08:00","connectable":true,"information_checked":true,"application_completed":%s,
-		"design":{"atlas":"WS-01","meter_diameter":50,"pipe_material":"PE","pipe_length":12}}`
+		"design":{"atlas":"RQ-01","meter":"G6","pressure":"low","pipe_material":"PE80","pipe_length":12}}`
 	_, err := k.Try(casework.CompleteTask{By: byAble, Task: "G1-T1", Input: json.RawMessage(fmt.Sprintf(survey, "true"))}, now)
 	require.Equal(t, []string{"application_completed"}, wrong(t, err))
 	next, err := k.Try(casework.CompleteTask{By: byAble, Task: "G1-T1", Input: json.RawMessage(fmt.Sprintf(survey, "false"))}, now)

@@ -19,6 +19,8 @@ func (l LimitName) Name() string {
 	switch l {
 	case LaneLimit(Lane101), LaneLimit(Lane201):
 		return "模式" + strings.TrimPrefix(string(l), "lane_") + "服务时限"
+	case DesignedLaneLimit:
+		return "另行设计的服务时限"
 	case PauseBoundLimit:
 		return "暂停复核期限"
 	case AnswerLimit:
@@ -136,6 +138,8 @@ type Terms struct {
 	Checklists map[TaskKind][]string `json:"checklists,omitempty"`
 	// Prices is the price list; where it is empty charges go without one.
 	Prices []Price `json:"prices,omitempty"`
+	// Gas is what the policy says for gas alone; nil where it serves none.
+	Gas *GasTerms `json:"gas,omitempty"`
 	// Network is what a main must give before an assessment proposes it.
 	Network NetworkTerms `json:"network,omitzero"`
 }
@@ -150,6 +154,8 @@ type Price struct {
 	Unit    string     `json:"unit" yaml:"unit"`
 	Fen     int64      `json:"fen" yaml:"fen"`       // for one unit
 	Source  string     `json:"source" yaml:"source"` // the document that sets it
+	// Fixed makes it the fixed price of small gas connections.
+	Fixed *FixedPrice `json:"fixed,omitempty" yaml:"fixed"`
 }
 
 // Price gives an item of the price list by its code.

@@ -54,6 +54,8 @@ const (
 	ProposeCharge         = "propose_charge"
 	ConfirmDesign         = "confirm_design"
 	ConfirmAcceptance     = "confirm_acceptance"
+	ConfirmQuote          = "confirm_quote"
+	ConfirmContract       = "confirm_contract"
 	Rate                  = "rate"
 	AcknowledgeEscalation = "acknowledge_escalation"
 	AnswerEscalation      = "answer_escalation"
@@ -99,6 +101,10 @@ func UpdateName(a casework.Action) string {
 		return ConfirmDesign
 	case casework.ConfirmAcceptance:
 		return ConfirmAcceptance
+	case casework.ConfirmQuote:
+		return ConfirmQuote
+	case casework.ConfirmContract:
+		return ConfirmContract
 	case casework.Rate:
 		return Rate
 	case casework.AcknowledgeEscalation:

@@ -38,13 +38,23 @@ type Choices struct {
 	LeadDropped   bool                  // the customer of a lead needs no supply any more
 	EvidencePaper string                // ID of the paper that proves a rectification
 	Checklist     []string              // what the task's checklist asks to confirm
+
+	Gas      bool // the case is a connection to gas
+	Large    bool // gas: beyond the small standardised connection
+	CardPaid bool // gas: the meter is paid for ahead, with a card
+	Hazard   bool // gas: the safety check finds a hazard
+	Revise   bool // gas: the customer wants another design than the one that was priced
 }
 
 // AnswerTo gives a valid answer to a task at a moment. The same task gets the
 // same serial numbers, whoever asks.
 func AnswerTo(t casework.Task, c Choices, now time.Time) Answer {
 	a := answerTo(t, c, now)
-	if !c.MeterFails {
+	if gas, ok := answerToGas(t, c, now); ok {
+		a = gas
+	}
+	fails := c.MeterFails && t.Kind == casework.AcceptMeter || c.Hazard && t.Kind == casework.CommissionSupply
+	if !fails {
 		a.Checked = c.Checklist
 	}
 	return a

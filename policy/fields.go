@@ -58,10 +58,14 @@ func (p Policy) Fields() []Field {
 		add("network.capacity_share", "余量可承诺比例", fmt.Sprintf("%v%%", n.CapacityShare))
 	}
 	for _, price := range p.Prices {
-		add("prices."+price.Code, price.Name, fmt.Sprintf("%d.%02d 元/%s (%s, %s)，依据 %s",
-			price.Fen/100, price.Fen%100, price.Unit, price.Utility, price.Kind, price.Source))
+		fixed := ""
+		if f := price.Fixed; f != nil {
+			fixed = fmt.Sprintf("，%s一口价，至 %s", f.Class.Name(), f.Meter)
+		}
+		add("prices."+price.Code, price.Name, fmt.Sprintf("%d.%02d 元/%s (%s, %s)，依据 %s%s",
+			price.Fen/100, price.Fen%100, price.Unit, price.Utility, price.Kind, price.Source, fixed))
 	}
-	return all
+	return append(all, gasFields(p.Gas)...)
 }
 
 func list[T ~string](values []T) string {

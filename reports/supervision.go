@@ -175,7 +175,7 @@ func OnTimeOf(counts []casework.OnTime, p Period, now time.Time) OnTime {
 			rate.Rate = &share
 		}
 		switch c.Limit {
-		case casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201):
+		case casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201), casework.DesignedLaneLimit:
 			r.Lanes = append(r.Lanes, rate)
 		case casework.AnswerLimit:
 			r.Answers = append(r.Answers, rate)

@@ -427,7 +427,7 @@ func (l *ledger) kinds() []string {
 // complete gives the actions that complete a task, papers first.
 func complete(k *casework.Case, t casework.Task, c demo.Choices, now time.Time) []casework.Action {
 	var actions []casework.Action
-	c.Checklist = k.Terms.Checklists[t.Kind]
+	c.Checklist, c.Gas = k.Checklist(t.Kind), k.Request.Utility == casework.Gas
 	a := demo.AnswerTo(t, c, now)
 	for _, kind := range a.Papers {
 		id := fmt.Sprintf("paper-%s-%s", t.ID, kind)

@@ -62,6 +62,12 @@ func (f *casefile) setup(ctx workflow.Context) error {
 		func() error {
 			return handle[casework.ConfirmAcceptance](ctx, f, contract.ConfirmAcceptance, "客户确认验收")
 		},
+		func() error {
+			return handle[casework.ConfirmQuote](ctx, f, contract.ConfirmQuote, "客户确认报价")
+		},
+		func() error {
+			return handle[casework.ConfirmContract](ctx, f, contract.ConfirmContract, "客户确认合同")
+		},
 		func() error { return handle[casework.Rate](ctx, f, contract.Rate, "客户评价") },
 		func() error {
 			return handle[casework.AcknowledgeEscalation](ctx, f, contract.AcknowledgeEscalation, "签收升级")

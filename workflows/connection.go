@@ -132,6 +132,7 @@ func (w *connection) stages(now time.Time) {
 	if p, n := w.state.AwaitsAcceptance(); p != nil {
 		w.state.Need(casework.AcceptTransfer, "", n, p.At, now)
 	}
+	w.deferred(now)
 	for _, stage := range []struct {
 		name casework.Stage
 		done func(now time.Time) bool
@@ -206,18 +207,15 @@ func (w *connection) jointSurvey(now time.Time) bool {
 		k.Need(casework.UploadSurvey, "", 1, k.Survey.ConductedAt, now)
 		return false
 	}
-	return true
+	return k.Gas.Revisions > 0 || w.designed(now)
 }
 
 // permits: each goes its own way beside the others, and the materials are
 // prepared beside them all.
 func (w *connection) permits(now time.Time) bool {
 	k := w.state
-	ready := true
-	if k.Materials == nil {
-		k.Need(casework.PrepareMaterials, "", 1, k.UploadedAt, now)
-		ready = false
-	}
+	ready := w.agreement(now)
+	ready = w.materials(now) && ready
 	k.SharePermits(now)
 	for i := range k.Permits {
 		p := &k.Permits[i]
@@ -262,7 +260,7 @@ func (w *connection) construction(now time.Time) bool {
 		k.Need(casework.InstallMeter, "", 1, now, now)
 		return false
 	case k.Supply == nil:
-		k.Need(casework.TurnOnSupply, "", 1, now, now)
+		w.supply(now)
 		return false
 	case k.EntryAt.IsZero():
 		k.Need(casework.CompleteEntry, "", 1, k.Supply.SuppliedAt, now)
@@ -279,7 +277,7 @@ func (w *connection) acceptance(now time.Time) bool {
 		return true
 	}
 	since := k.Supply.SuppliedAt
-	ready := k.MeterAccepted != nil && k.Account != nil && k.Reading != nil
+	ready := k.MeterAccepted != nil && k.Account != nil && (k.Reading != nil || k.ByCard()) && (k.Gas.Card != nil || !k.ByCard())
 	switch {
 	case k.Meter == nil:
 		k.Need(casework.InstallMeter, "", k.MetersFailed+1, now, now)
@@ -290,7 +288,9 @@ func (w *connection) acceptance(now time.Time) bool {
 	switch {
 	case k.Account == nil:
 		k.Need(casework.OpenAccount, "", 1, since, now)
-	case k.Reading == nil:
+	case k.ByCard():
+		w.card(now)
+	case k.Reading == nil && !w.meterToCome():
 		k.Need(casework.EnrolReading, "", 1, since, now)
 	}
 	for _, d := range k.Terms.Confirming {
@@ -334,6 +334,12 @@ func (w *connection) undo(now time.Time) {
 	if k.Meter != nil {
 		k.Need(casework.RemoveMeter, "", 1, k.WithdrawnAt, now)
 		undone = false
+	}
+	for _, c := range k.Gas.Contracts {
+		if !c.SignedAt.IsZero() && c.VoidedAt.IsZero() {
+			k.Need(casework.VoidContract, string(c.Kind), 1, k.WithdrawnAt, now)
+			undone = false
+		}
 	}
 	if k.Materials != nil {
 		k.Need(casework.ReleaseMaterials, "", 1, k.WithdrawnAt, now)

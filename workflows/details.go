@@ -110,7 +110,7 @@ func (f *casefile) details() string {
 		b.WriteString("\n")
 	}
 	if d, ok := k.Deadline(casework.LaneDeadline); ok {
-		fmt.Fprintf(&b, "服务时限（受理至通水）：%s · 下一级：%s\n\n", dueText(d), nextRung(d))
+		fmt.Fprintf(&b, "服务时限（受理至通%s）：%s · 下一级：%s\n\n", k.Request.Utility.Flow(), dueText(d), nextRung(d))
 	}
 	for _, p := range k.Pauses {
 		if p.To.IsZero() {

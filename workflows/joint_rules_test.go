@@ -32,7 +32,6 @@ func newPair(t require.TestingT, needs [2][]casework.PermitNeed) *pair {
 	p := &pair{t: t, now: monday}
 	for i, number := range jointNumbers {
 		r := request()
-		r.Utility = []casework.Utility{casework.Water, casework.Gas}[i]
 		k := casework.NewCase(number, r, policy.Default().Terms(), staff, p.now)
 		k.Joint = &casework.Joint{Number: "J20261123-00001", Sibling: jointNumbers[1-i]}
 		k.Contacted, k.Briefed = &casework.ContactInput{By: "phone"}, &casework.BriefingInput{Delivered: "online"}
@@ -247,7 +246,6 @@ func TestTheCustomerIsAskedOnce(t *testing.T) {
 	p := &pair{t: t, now: monday}
 	for i, number := range jointNumbers {
 		r := request()
-		r.Utility = []casework.Utility{casework.Water, casework.Gas}[i]
 		p.cases[i] = casework.NewCase(number, r, policy.Default().Terms(), staff, p.now)
 		p.cases[i].Joint = &casework.Joint{Number: "J20261123-00001", Sibling: jointNumbers[1-i]}
 		p.settle(i)

@@ -174,18 +174,19 @@ func TestFrontLoadedGasWaitsBeforeConstruction(t *testing.T) {
 		p.reach(casework.ConductSurvey)
 		p.must(enter(p.task(casework.ConductSurvey), casework.SurveyInput{
 			ConductedAt: p.env.Now(), Connectable: true, InformationChecked: true, DesignConfirmed: true,
-			Design: &casework.Design{Atlas: "WS-01", MeterDiameter: 50, PipeMaterial: "PE100", PipeLength: 12},
+			Design: &casework.Design{Atlas: "RQ-01", Meter: "G6", Pressure: casework.LowPressure, PipeMaterial: "PE80", PipeLength: 12},
 		}))
 		require.Zero(t, p.count(casework.ApplicationAccepted))
 		p.finish(casework.UploadSurvey)
-		p.finish(casework.PrepareMaterials)
+		p.finish(casework.AgreeQuote)
 		require.Equal(t, []string{"follow_up_lead"}, p.kinds())
+		p.refused("no_contract", casework.ConfirmContract{By: byCustomer, Kind: casework.SupplyContractKind})
 		require.Equal(t, casework.Permits, p.snapshot.Stage)
 		require.Equal(t, casework.WaitingLead, p.snapshot.StageTitle())
 
 		p.must(casework.Apply{By: byStaff})
 		require.Equal(t, 1, p.count(casework.ApplicationAccepted))
-		require.Equal(t, []string{"enter_site"}, p.kinds())
+		require.Equal(t, []string{"prepare_materials", "sign_contracts/connection_contract", "sign_contracts/supply_contract"}, p.kinds())
 		lane, ok := p.snapshot.Deadline(casework.LaneDeadline)
 		require.True(t, ok)
 		require.Equal(t, p.snapshot.ApplicationAt, lane.Anchor)

@@ -127,6 +127,24 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 				casework.CloseEscalation{By: byStaff, Escalation: climbed})
 			l.straight(demo.Choices{Permits: []casework.PermitNeed{{Kind: casework.RoadOccupation, AffectsTraffic: true}}})
 		},
+		// Gas without a credit code, designed twice, with a hazard at commissioning.
+		"gas": func(l *live) {
+			large := demo.Choices{Large: true, CardPaid: true}
+			for _, kind := range []casework.TaskKind{
+				casework.ContactCustomer, casework.AssessNetwork, casework.BriefCustomer, casework.ScheduleSurvey, casework.ConductSurvey,
+				casework.UploadSurvey, casework.DesignConnection,
+			} {
+				l.finish(kind, large)
+			}
+			l.finish(casework.AgreeQuote, demo.Choices{Revise: true})
+			l.finish(casework.DesignConnection, large)
+			l.must(casework.ConfirmQuote{By: byCustomer})
+			l.finish(casework.CompleteDeferred, large)
+			l.must(casework.ConfirmContract{By: byCustomer, Kind: casework.SupplyContractKind})
+			l.reach(casework.CommissionSupply, large)
+			l.finish(casework.CommissionSupply, demo.Choices{Hazard: true})
+			l.straight(large)
+		},
 		// A planned plot: followed up, visited, briefed, applied, supplied.
 		"lead": func(l *live) {
 			l.await(func(k *casework.Case) bool { return len(k.Tasks) > 0 })
@@ -164,6 +182,9 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 				terms.PauseBound = calendar.Budget{Unit: calendar.WorkingTime, Time: 3 * time.Second}
 			}
 			in := contract.CaseInput{Number: l.number, Request: request(), Terms: terms, By: staff}
+			if name == "gas" {
+				in.Request.Utility, in.Request.Applicant.CreditCode = casework.Gas, ""
+			}
 			if name == "lead" {
 				in.Request = aLead(casework.Water)
 			}

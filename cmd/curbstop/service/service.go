@@ -186,7 +186,7 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	a, err := api.New(api.Options{
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
-		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout,
+		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout, Paper: drafts.Write,
 		Hours:     s.hours,
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
 		TrustedProxies: s.Config.TrustedProxies, Limits: api.Limits{PublicPerMinute: s.Config.PublicPerMinute},
