@@ -7,6 +7,7 @@ package platforms
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/curbstop/curbstop/casework"
@@ -34,6 +35,20 @@ type Item struct {
 	Rating   *Rating
 	Withdraw *Withdraw
 	Visit    *Visit
+	// Attachments came along with the item. Whoever takes it up puts them into
+	// the archive, so that no request carries images through its history.
+	Attachments []Attachment
+	// Extra keeps what the sender wrote of a rating, a withdrawal or a visit and
+	// we have no field for; requests have an Extra of their own.
+	Extra map[string]json.RawMessage
+}
+
+// Attachment is a file that came along with an item.
+type Attachment struct {
+	Field       string // where it stood, or its kind, in the sender's words
+	Name        string // of the file, if the sender says
+	ContentType string // if the sender says
+	Content     []byte
 }
 
 // Intake asks for a connection. Several requests, one for each utility, share
@@ -147,4 +162,8 @@ type Report struct {
 	At       time.Time
 	By       string // the department that acted, in Chinese
 	Note     casework.Text
+	// Request or Service is what the platform had asked for, for platforms that
+	// want their own fields repeated; nil where it is not at hand.
+	Request *casework.Request
+	Service *casework.ServiceRequest
 }
