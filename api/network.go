@@ -244,7 +244,11 @@ func (a *API) proposal(ctx context.Context, k *casework.Case) (*casework.Proposa
 // the task is of another kind. A main that was chosen must be in the register.
 func (a *API) assessed(ctx context.Context, task string, input json.RawMessage) (*casework.Proposal, error) {
 	line, err := a.store.Task(ctx, task)
-	if err != nil || line.Kind != casework.AssessNetwork || line.State != casework.TaskOpen {
+	unknown := err != nil && casework.AsFault(err).Kind == casework.NotFound
+	if err != nil && !unknown {
+		return nil, err
+	}
+	if unknown || line.Kind != casework.AssessNetwork || line.State != casework.TaskOpen {
 		return nil, nil // the case says what is wrong with the task
 	}
 	k, err := a.store.Case(ctx, line.Case)

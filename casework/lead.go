@@ -247,7 +247,7 @@ func (a Apply) Apply(k *Case, now time.Time) error {
 		k.Assessment, k.Briefed = nil, nil
 		k.Reassessments++
 	}
-	if k.Survey != nil && k.Survey.Connectable {
+	if k.Survey != nil && k.Survey.Connectable && k.ApplicationAt.IsZero() {
 		// Survey and design were front-loaded: all that was missing is the application.
 		k.acceptApplication(now, a.Actor, now)
 	}

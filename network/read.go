@@ -295,21 +295,25 @@ func (r *reader) system(line int, s string) (gcj bool) {
 // course reads a course written as WKT (LINESTRING, MULTILINESTRING), or as
 // positions set apart by semicolons.
 func (r *reader) course(line int, s string) []Line {
-	wrong := func() []Line {
+	lines, ok := courseOf(s)
+	if !ok {
 		r.fault(line, string(fieldGeometry), casework.Say("走向应写作 LINESTRING(118.37 31.33, 118.38 31.33)，或 118.37 31.33;118.38 31.33（先经度后纬度）",
 			"must be written LINESTRING(118.37 31.33, 118.38 31.33), or 118.37 31.33;118.38 31.33, longitude first"))
-		return nil
 	}
+	return lines
+}
+
+func courseOf(s string) (lines []Line, ok bool) {
 	text := strings.ToUpper(strings.TrimSpace(s))
 	separator := ","
 	var parts []string
 	switch {
 	case text == "":
-		return wrong()
+		return nil, false
 	case strings.HasPrefix(text, "MULTILINESTRING"):
 		inner, ok := within(strings.TrimSpace(strings.TrimPrefix(text, "MULTILINESTRING")))
 		if !ok {
-			return wrong()
+			return nil, false
 		}
 		for _, part := range strings.SplitAfter(inner, ")") {
 			if part = strings.Trim(part, ", "); part == "" {
@@ -317,32 +321,31 @@ func (r *reader) course(line int, s string) []Line {
 			}
 			one, ok := within(part)
 			if !ok {
-				return wrong()
+				return nil, false
 			}
 			parts = append(parts, one)
 		}
 	case strings.HasPrefix(text, "LINESTRING"):
 		inner, ok := within(strings.TrimSpace(strings.TrimPrefix(text, "LINESTRING")))
 		if !ok {
-			return wrong()
+			return nil, false
 		}
 		parts = []string{inner}
 	default:
 		parts, separator = []string{text}, ";"
 	}
-	var lines []Line
 	for _, part := range parts {
 		var l Line
 		for place := range strings.SplitSeq(strings.Trim(part, separator+" "), separator) {
 			p, ok := position(place)
 			if !ok {
-				return wrong()
+				return nil, false
 			}
 			l = append(l, p)
 		}
 		lines = append(lines, l)
 	}
-	return lines
+	return lines, true
 }
 
 func within(s string) (string, bool) {

@@ -122,7 +122,7 @@ func TestNearestMains(t *testing.T) {
 		// Some lie far outside, where there is little or nothing.
 		p := casework.Position{Lon: 118.1 + 0.6*random.Float64(), Lat: 31.0 + 0.6*random.Float64()}
 		if i%10 == 0 {
-			p.Lon += 1
+			p.Lon++
 		}
 		got, err := s.NearestMains(t.Context(), casework.Water, p, 5)
 		require.NoError(t, err)
