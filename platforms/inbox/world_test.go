@@ -248,6 +248,7 @@ func joined(t testing.TB, url, keys string) *world {
 	w.api, err = api.New(api.Options{
 		Store: w.Store, Desk: noDesk{}, Archive: noArchive{}, Ring: ring, Auth: api.AuthOptions{JWTKey: bytes.Repeat([]byte("k"), 32)}, Now: w.clock, Logger: log,
 		Printout:  func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error) { return nil, nil },
+		Paper:     func(casework.DocumentKind, *casework.Case, time.Time) (string, []byte, error) { return "", nil, nil },
 		Platforms: w.inbox, Limits: api.Limits{MessageBytes: 1 << 20}, TrustedProxies: []string{"192.0.2.1"},
 	})
 	require.NoError(t, err)
