@@ -121,6 +121,7 @@ type API struct {
 	identities  *identities
 	strangers   *limiter // calls without login, by address
 	logins      *limiter // by staff number and address
+	starts      *starter // cases that are being opened
 	hashing     chan struct{}
 	taskSchemas map[casework.TaskKind]map[string]any
 	policies    *policy.Shelf
@@ -169,6 +170,7 @@ func New(o Options) (*API, error) {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
+	a.starts = &starter{start: a.desk.Start, log: a.log}
 	if o.Codec != nil {
 		a.codec = converter.NewPayloadCodecHTTPHandler(o.Codec)
 	}
@@ -193,6 +195,8 @@ func (a *API) register() {
 	a.registerHealth()
 	a.registerSessions()
 	a.registerIntake()
+	a.registerJoint()
+	a.registerForwardings()
 	a.registerLists()
 	a.registerCases()
 	a.registerTasks()

@@ -176,6 +176,9 @@ type caseView struct {
 	Lead       bool              `json:"lead,omitempty" doc:"意向，尚未申请 a lead: nobody applied yet"`
 	ToApply    []string          `json:"missing_for_application,omitempty" doc:"申请时还须填写 what an application must still say"`
 	Parent     string            `json:"parent,omitempty" doc:"所属报装案件 the connection that an upgrade serves"`
+	Joint      *jointView        `json:"joint,omitempty" doc:"一网通办 the joint request that it belongs to"`
+	Passes     []casework.Pass   `json:"passes" doc:"内部转办 how it was passed on inside"`
+	PassedFrom string            `json:"passed_from,omitempty" doc:"由哪个案件转入 the case that it goes on from"`
 	Lane       casework.Lane     `json:"lane,omitempty"`
 	Status     casework.Status   `json:"status"`
 	StatusName string            `json:"status_name"`
@@ -209,6 +212,20 @@ type caseView struct {
 	Charges     []casework.Charge       `json:"charges"`
 	WithdrawnAt time.Time               `json:"withdrawn_at,omitzero"`
 	Withdrawal  string                  `json:"withdrawal,omitempty"`
+}
+
+// jointView ties a case to the other one of a joint request.
+type jointView struct {
+	Number  string           `json:"number" doc:"客户的联办编号 the customer's number"`
+	Sibling string           `json:"sibling" doc:"另一案件 the other case"`
+	Utility casework.Utility `json:"utility" doc:"另一案件的能源 its utility"`
+}
+
+func viewJoint(j *casework.Joint) *jointView {
+	if j == nil {
+		return nil
+	}
+	return &jointView{j.Number, j.Sibling, j.Utility}
 }
 
 // deadlineView adds to a deadline what is derived from the clock.
@@ -274,7 +291,7 @@ func (a *API) viewCase(k *casework.Case) caseView {
 		District: k.Request.Site.District.Name(), ReceivedAt: k.ReceivedAt, ReceivedBy: k.ReceivedBy, EndedAt: k.EndedAt,
 		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Facts: maskFacts(k.Facts),
 		Pauses: k.Pauses, Score: k.Score(), Contacts: k.Contacts, Missing: k.MissingDocuments(), Charges: k.Charges,
-		WithdrawnAt: k.WithdrawnAt, Withdrawal: k.Withdrawal,
+		WithdrawnAt: k.WithdrawnAt, Withdrawal: k.Withdrawal, Joint: viewJoint(k.Joint), Passes: k.Passes, PassedFrom: k.PassedFrom,
 		DueAt: due.At, Stopped: due.Stopped, RemainingMinutes: minutes(due.Remaining), Provisional: due.Provisional, Clock: viewClock(k.Clock),
 	}
 	for i := range k.Tasks {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/curbstop/curbstop/casework"
@@ -76,9 +77,16 @@ func strangersCase() error {
 // takes.
 func (a *API) ownCase(ctx context.Context, number, code string) (*casework.Case, error) {
 	if !a.ring.CheckCode(number, code) {
-		return nil, strangersCase()
+		// The code of a joint request serves its cases too.
+		joint, err := a.store.JointOf(ctx, number)
+		if err != nil {
+			return nil, err
+		}
+		if joint == "" || !a.ring.CheckCode(joint, code) {
+			return nil, strangersCase()
+		}
 	}
-	k, err := a.store.Case(ctx, number)
+	k, err := a.goesOn(ctx, number)
 	switch {
 	case err != nil && casework.AsFault(err).Kind == casework.NotFound:
 		return nil, strangersCase()
@@ -91,10 +99,11 @@ func (a *API) ownCase(ctx context.Context, number, code string) (*casework.Case,
 }
 
 func (a *API) asCustomer(ctx context.Context, number, code string, act casework.Action) (*doneReply, error) {
-	if _, err := a.ownCase(ctx, number, code); err != nil {
+	k, err := a.ownCase(ctx, number, code)
+	if err != nil {
 		return nil, err
 	}
-	return a.do(ctx, number, act)
+	return a.do(ctx, k.Number, act)
 }
 
 type progressQuery struct {
@@ -106,7 +115,7 @@ type progressQuery struct {
 // has the code may have it from an envelope in a bin.
 type progressView struct {
 	Number     string           `json:"number"`
-	Utility    casework.Utility `json:"utility"`
+	Utility    casework.Utility `json:"utility,omitempty"`
 	Status     casework.Status  `json:"status"`
 	StatusName string           `json:"status_name"`
 	Stages     []stageView      `json:"stages"`
@@ -128,6 +137,8 @@ type progressView struct {
 	ReceivedAt time.Time `json:"received_at"`
 	SuppliedAt time.Time `json:"supplied_at,omitzero"`
 	Call       callView  `json:"call" doc:"联系谁 who to call"`
+
+	Cases []progressView `json:"cases,omitempty" doc:"联办的各个案件 the cases of a joint request"`
 }
 
 type stageView struct {
@@ -143,13 +154,25 @@ type callView struct {
 }
 
 func (a *API) progress(ctx context.Context, in *progressQuery) (*reply[progressView], error) {
+	// The first letter tells what kind of number it is; the code is judged first.
+	switch {
+	case strings.HasPrefix(in.Number, "J") && a.ring.CheckCode(in.Number, in.Code):
+		return a.jointProgress(ctx, in.Number)
+	case strings.HasPrefix(in.Number, "Z") && a.ring.CheckCode(in.Number, in.Code):
+		return a.forwardingProgress(ctx, in.Number)
+	}
 	k, err := a.ownCase(ctx, in.Number, in.Code)
 	if err != nil {
 		return nil, err
 	}
+	return answer(a.viewProgress(ctx, k))
+}
+
+// viewProgress is what the customer sees of a case.
+func (a *API) viewProgress(ctx context.Context, k *casework.Case) (progressView, error) {
 	entered, err := a.stagesEntered(ctx, k)
 	if err != nil {
-		return nil, err
+		return progressView{}, err
 	}
 	step, actions := nextStep(k)
 	v := progressView{
@@ -165,7 +188,7 @@ func (a *API) progress(ctx context.Context, in *progressQuery) (*reply[progressV
 	if k.Supply != nil {
 		v.SuppliedAt = k.Supply.SuppliedAt
 	}
-	return answer(v, nil)
+	return v, nil
 }
 
 // stagesEntered says when the case last came to each stage, as its timeline
@@ -229,6 +252,8 @@ func nextStep(k *casework.Case) (casework.Text, []string) {
 		return casework.Say("已办结。如有意见，欢迎随时评价", "Finished. You can rate the service at any time"), actions
 	case k.Status == casework.Withdrawn, k.Status == casework.Withdrawing:
 		return casework.Say("申请已撤回。如需重新办理，请再次联系我们", "Withdrawn. Contact us when you want to go on"), actions
+	case k.Status == casework.PassingOn, k.Status == casework.PassedOn:
+		return casework.Say("已内部转办，资料随案，无需您另行申请", "Passed on inside with everything you gave us; you need not apply anew"), actions
 	case waits && action == "confirm-quote" && !k.Gas.Quote.Fixed:
 		return step, append(actions, action) // who agrees to the price agrees to the design
 	case k.ChosenDesign() != nil && k.DesignConfirmedAt.IsZero():

@@ -140,7 +140,7 @@ func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool)
 	}
 	start := d.options(r.Number, r.Request, lane)
 	start.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
-	in := contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By}
+	in := contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By, Joint: r.Joint, Carried: r.Carried}
 	if wait {
 		var handle client.WorkflowUpdateHandle
 		handle, err = d.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
@@ -166,16 +166,27 @@ func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool)
 // not, because a process ended between the two. It returns how many it started.
 func (d *TemporalDesk) CatchUp(ctx context.Context) (int, error) {
 	// Half a minute leaves requests alone that are being started right now.
-	waiting, err := d.Store.Unstarted(ctx, d.Now().Add(-30*time.Second), 1000)
-	if err != nil {
-		return 0, fmt.Errorf("look for unstarted cases: %w", err)
-	}
-	for i, r := range waiting {
-		if err := d.Start(ctx, r, false); err != nil {
-			return i, fmt.Errorf("start %s: %w", r.Number, err)
+	const batch = 200
+	for started := 0; ; {
+		waiting, err := d.Store.Unstarted(ctx, d.Now().Add(-30*time.Second), batch)
+		if err != nil {
+			return started, fmt.Errorf("look for unstarted cases: %w", err)
+		}
+		for _, r := range waiting {
+			// One after the other, each until it is open: what trails behind a
+			// rush of requests must not slow down those that come in now.
+			// One that does not open in time is started all the same.
+			if d.Start(ctx, r, true) != nil {
+				if err := d.Start(ctx, r, false); err != nil {
+					return started, fmt.Errorf("start %s: %w", r.Number, err)
+				}
+			}
+			started++
+		}
+		if len(waiting) < batch {
+			return started, nil
 		}
 	}
-	return len(waiting), nil
 }
 
 // options name a case's workflow and say in the Temporal UI's list what it is,

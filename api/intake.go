@@ -27,7 +27,7 @@ type Acceptance struct {
 	// PossibleLeads is for staff, who know whether it is the same matter.
 	PossibleLeads []casework.LeadMatch `json:"possible_leads,omitempty" doc:"可能对应的意向，请核对后并入 leads that it may belong to; look, and join them"`
 
-	Status string `json:"status" enum:"accepted,accepted_before,starting" doc:"accepted 已收件；accepted_before 此前已收；starting 已收件，正在启动办理 accepted, its work begins shortly"`
+	Status string `json:"status" enum:"accepted,accepted_before,starting,forwarded" doc:"accepted 已收件；accepted_before 此前已收；starting 已收件，正在启动办理 accepted, its work begins shortly；forwarded 属其他单位，已代收待转交 another company's, taken in and to be handed over"`
 }
 
 // The states of an acceptance.
@@ -58,11 +58,15 @@ func (a *API) acceptRequest(ctx context.Context, in *struct{ Body casework.Reque
 		// same person sending the same again is answered with the first case.
 		request.ExternalNumber = "key:" + callOf(ctx).updateID
 	}
+	if _, foreign := request.Foreign(a.served); foreign {
+		if err := request.ValidateForeign(); err != nil {
+			return nil, err
+		}
+		got, err := a.forward(ctx, request)
+		return &acceptanceReply{Status: statusOf(got.Status), Location: a.link("/v1/forwardings/%s", got.Number), Body: got}, err
+	}
 	if err := request.Validate(); err != nil {
 		return nil, err
-	}
-	if !a.served(request.Utility) {
-		return nil, casework.Refuse(casework.Conflict, "utility_not_served", notServed(request.Utility))
 	}
 	got, err := a.accept(ctx, request, true)
 	if err != nil {
@@ -74,8 +78,18 @@ func (a *API) acceptRequest(ctx context.Context, in *struct{ Body casework.Reque
 			callOf(ctx).report(ctx, err)
 		}
 	}
-	status := map[string]int{accepted: http.StatusCreated, acceptedBefore: http.StatusOK, starting: http.StatusAccepted}[got.Status]
-	return &acceptanceReply{Status: status, Location: a.link("/v1/cases/%s", got.Number), Body: got}, nil
+	return &acceptanceReply{Status: statusOf(got.Status), Location: a.link("/v1/cases/%s", got.Number), Body: got}, nil
+}
+
+// statusOf is how HTTP says what became of a request.
+func statusOf(state string) int {
+	switch state {
+	case acceptedBefore:
+		return http.StatusOK
+	case starting, forwarded:
+		return http.StatusAccepted
+	}
+	return http.StatusCreated
 }
 
 func notServed(u casework.Utility) casework.Text {
@@ -94,12 +108,30 @@ func (a *API) accept(ctx context.Context, r casework.Request, wait bool) (Accept
 	if err != nil {
 		return Acceptance{}, err
 	}
+	return a.begin(ctx, receipt, fresh, wait)
+}
+
+// begin starts the case of a receipt, if nobody has, and says what became of
+// the request. With wait it returns when the case is open, unless so many are
+// being opened that this one has to take its turn.
+func (a *API) begin(ctx context.Context, receipt casework.Receipt, fresh, wait bool) (Acceptance, error) {
+	actor := actorOf(ctx)
 	got := Acceptance{Number: receipt.Number, Status: accepted}
 	if !fresh {
 		got.Status = acceptedBefore
 	}
-	if fresh || !receipt.Started {
+	switch {
+	case !fresh && receipt.Started:
+	case wait && !a.starts.take():
+		if fresh {
+			got.Status = starting
+		}
+		a.starts.later(receipt)
+	default:
 		err := a.desk.Start(ctx, receipt, wait)
+		if wait {
+			a.starts.release()
+		}
 		switch {
 		case err != nil && casework.AsFault(err).Kind != casework.Unavailable:
 			return Acceptance{}, err

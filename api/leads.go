@@ -249,6 +249,12 @@ func settleApplication(ctx context.Context, desk doer, store applicationStore, a
 	return state == casework.ApplicationApplied, nil
 }
 
+// Apply tells a lead of an application that was kept. False: the lead would not
+// have it, and the application is a request of its own.
+func (d *TemporalDesk) Apply(ctx context.Context, app casework.LeadApplication) (bool, error) {
+	return settleApplication(ctx, d, d.Store, app)
+}
+
 // CatchUpApplications tells leads of the applications that were kept, because a
 // process ended before it told them. One that its lead refuses starts as a
 // request of its own. It returns how many it settled.

@@ -65,6 +65,7 @@ const (
 type listCase struct {
 	Acceptance
 	Utility casework.Utility `json:"utility"`
+	Joint   string           `json:"joint,omitempty" doc:"联办编号；查询码对联办编号和各案件都有效 number of the joint request; the code serves it and each case"`
 }
 
 // listCounts closes a list's answer.
@@ -269,17 +270,33 @@ func (l *listIntake) take(ctx context.Context, rows []parklist.Row) ([]listRow, 
 func (l *listIntake) takeRow(ctx context.Context, row parklist.Row) (listRow, error) {
 	out := listRow{Line: row.Line, Number: row.Number, Notes: row.Notes, Faults: row.Faults, Cases: []listCase{}}
 	fresh := false
+	var served []casework.Request
 	for _, r := range row.Requests {
-		if !l.api.served(r.Utility) {
-			out.Faults = append(out.Faults, casework.FieldFault{Field: "用能类型", Text: notServed(r.Utility)})
+		if l.api.served(r.Utility) {
+			served = append(served, r)
 			continue
 		}
-		got, err := l.api.accept(ctx, r, false)
+		out.Faults = append(out.Faults, casework.FieldFault{Field: "用能类型", Text: notServed(r.Utility)})
+	}
+	switch len(served) {
+	case 0:
+	case 1:
+		got, err := l.api.accept(ctx, served[0], false)
 		if err != nil {
 			return out, err
 		}
-		fresh = fresh || got.Status != acceptedBefore
-		out.Cases = append(out.Cases, listCase{Acceptance: got, Utility: r.Utility})
+		out.Cases = append(out.Cases, listCase{Acceptance: got, Utility: served[0].Utility})
+	default:
+		// The halves of a row are one request of one customer.
+		external := strings.TrimSuffix(served[0].ExternalNumber, "/"+string(served[0].Utility))
+		got, err := l.api.acceptTogether(ctx, external, served, false)
+		if err != nil {
+			return out, err
+		}
+		out.Cases = got.Cases
+	}
+	for _, c := range out.Cases {
+		fresh = fresh || c.Status != acceptedBefore
 	}
 	switch {
 	case len(out.Cases) == 0:

@@ -23,6 +23,17 @@ type Store interface {
 	// before, by channel and external number, gives the first receipt and false.
 	Accept(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.Receipt, bool, error)
 	Receipt(ctx context.Context, number string) (casework.Receipt, error)
+	// AcceptTogether keeps requests of one customer for several utilities under
+	// one number, each once; false: all of them were accepted before.
+	AcceptTogether(ctx context.Context, external string, requests []casework.Request, by casework.Actor, now time.Time) (casework.JointReceipt, bool, error)
+	JointReceipt(ctx context.Context, number string) (casework.JointReceipt, error)
+	// JointOf gives the joint number of a case; empty where there is none.
+	JointOf(ctx context.Context, number string) (string, error)
+	// Forward keeps a request that is another company's, once.
+	Forward(ctx context.Context, f casework.Forwarding) (casework.Forwarding, bool, error)
+	Forwarding(ctx context.Context, number string) (casework.Forwarding, error)
+	Forwardings(ctx context.Context, f casework.ForwardingFilter) ([]casework.Forwarding, string, error)
+	HandForwarding(ctx context.Context, number string, h casework.HandForwarding, by string, now time.Time) (casework.Forwarding, error)
 
 	Case(ctx context.Context, number string) (*casework.Case, error)
 	Cases(ctx context.Context, f casework.CaseFilter) ([]casework.CaseLine, string, error)

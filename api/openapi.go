@@ -99,7 +99,7 @@ func (dateSchema) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date", Examples: []any{"2026-12-08"}}
 }
 func (utilitySchema) Schema(huma.Registry) *huma.Schema {
-	return enumerated("用能类型 utility", casework.Water, casework.Gas)
+	return enumerated("用能类型；电、热属其他单位，代收后转交 utility; electricity and heat are another company's and handed over", casework.Water, casework.Gas, casework.Electricity, casework.Heat)
 }
 func (laneSchema) Schema(huma.Registry) *huma.Schema {
 	return enumerated("服务模式 lane", casework.Lane101, casework.Lane201)

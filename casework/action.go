@@ -44,6 +44,9 @@ func (b By) check(k *Case) error {
 	if k.Status.Ended() {
 		return Refuse(Conflict, "case_ended", Sayf("案件%[1]s，不能再操作", "the case is %[2]s; nothing can be done any more", k.Status.Name(), k.Status))
 	}
+	if k.Status == PassingOn {
+		return Refuse(Conflict, "passing_on", Say("案件正在转办，请稍后按新编号办理", "the case is being passed on; act on it under its new number shortly"))
+	}
 	if err := b.current(k); err != nil {
 		return err
 	}
@@ -420,6 +423,7 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 
 // withdraw cancels what is open. The workflow then has undone what was begun.
 func (k *Case) withdraw(reason string, by Actor, now time.Time) {
+	k.passPermits()
 	k.Status, k.WithdrawnAt, k.Withdrawal = Withdrawing, now, reason
 	k.record(now, by, WithdrawalRequested, "", Say("客户撤回申请", "withdrawn by the customer"), reasonData(reason))
 	k.cancelAll(now)
@@ -469,6 +473,9 @@ func (k *Case) End(s Status, now time.Time) {
 	kind, note := CaseClosed, Say("办结归档", "closed")
 	if s == Withdrawn {
 		kind, note = CaseWithdrawn, Say("撤回完成", "withdrawn")
+	}
+	if s == PassedOn {
+		kind, note = CasePassedOn, Sayf("已转办，后续见 %[1]s", "passed on; it goes on as %[1]s", k.GoesOnAs())
 	}
 	k.record(now, System(), kind, "", note, nil)
 }
@@ -521,6 +528,9 @@ func (a AmendRequest) Apply(k *Case, now time.Time) error {
 	}
 	before := k.Request
 	k.Request = r
+	if k.Joint != nil && (a.Applicant != nil || a.Contact != nil || a.Address != nil) {
+		k.Joint.PeopleAt = now
+	}
 	k.record(now, a.Actor, Amended, "", Sayf("更正：%s", "amended: %s", strings.Join(fields, ", ")),
 		map[string]any{"reason": a.Reason, "before": before})
 	k.settleAmended(a.Actor, now)
@@ -689,7 +699,7 @@ func (a Rate) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	switch {
-	case k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing:
+	case k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing || k.Status == PassedOn:
 		return Refuse(Conflict, "not_supplied", Say("通"+k.Request.Utility.Flow()+"后方可评价", "a rating can be given once supply is on"))
 	case len(k.Evaluated.Ratings) >= maxRatings:
 		return Refuse(Conflict, "too_many_ratings", Sayf("每案最多 %d 次评价", "a case takes at most %d ratings", maxRatings))

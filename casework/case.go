@@ -42,6 +42,13 @@ type Case struct {
 	Documents []Document     `json:"documents,omitempty"`
 	Drafts    []DocumentKind `json:"drafts,omitempty"` // documents that the system has yet to write
 
+	// Joint is set where the case belongs to a joint request.
+	Joint *Joint `json:"joint,omitempty"`
+	// Passes are the times at which it was passed on inside; PassedFrom is the
+	// case that it goes on from.
+	Passes     []Pass `json:"passes,omitempty"`
+	PassedFrom string `json:"passed_from,omitempty"`
+
 	Facts
 
 	WithdrawnAt time.Time `json:"withdrawn_at,omitzero"` // when the customer withdrew
@@ -206,6 +213,14 @@ const (
 	LeadApplied                   EventKind = "applied"
 	VisitRecorded                 EventKind = "visit_recorded"
 	SiteLocated                   EventKind = "site_located"
+
+	// JointShared: what the sibling of a joint request told was taken over.
+	JointShared EventKind = "joint_shared"
+
+	// Passing a case on inside (转办).
+	PassOnRequested EventKind = "pass_on_requested"
+	CasePassedOn    EventKind = "passed_on"
+	CaseTakenOver   EventKind = "taken_over"
 )
 
 // Event is one line of a case's history. Numbers run from 1 without a gap.

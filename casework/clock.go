@@ -97,7 +97,7 @@ func (k *Case) NoteHolder(now time.Time) {
 	}
 	switch {
 	case c.Now.N == 0:
-		c.Now = Holding{N: 1, Party: party, Stopped: stopped, From: k.ReceivedAt}
+		c.Now = Holding{N: 1, Party: party, Stopped: stopped, From: k.ArrivedAt()}
 	case c.Now.Party == party && c.Now.Stopped == stopped:
 		return
 	default:

@@ -117,7 +117,7 @@ func (k *Case) RequiredDocuments() []DocumentKind {
 		Booking, NoticeOfAcceptance, ConstructionDrawing, MaterialRequisition, PriceControlSheet,
 		CommencementReport, AcceptanceConfirmation,
 	}
-	if len(k.Permits) > 0 {
+	if k.receipts() > 0 {
 		need = slices.Insert(need, 5, PermitReceipt)
 	}
 	if k.gas() {
@@ -129,6 +129,18 @@ func (k *Case) RequiredDocuments() []DocumentKind {
 	return need
 }
 
+// receipts is how many permit receipts belong into the case: one for each
+// permit, but for those that lie in the file of the sibling that filed them.
+func (k *Case) receipts() int {
+	n := 0
+	for i := range k.Permits {
+		if k.Permits[i].SharedWith == "" {
+			n++
+		}
+	}
+	return n
+}
+
 // MissingDocuments lists the required documents that are not there yet. A
 // permit receipt is needed for each permit.
 func (k *Case) MissingDocuments() []DocumentKind {
@@ -136,7 +148,7 @@ func (k *Case) MissingDocuments() []DocumentKind {
 	for _, kind := range k.RequiredDocuments() {
 		want := 1
 		if kind == PermitReceipt {
-			want = len(k.Permits)
+			want = k.receipts()
 		}
 		if k.countDocuments(kind) < want {
 			missing = append(missing, kind)

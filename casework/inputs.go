@@ -54,6 +54,8 @@ func (in *NoteInput) check(c *Check, _ *Case, _ *Task, _ time.Time) { text(c, "n
 
 func (in *NoteInput) apply(k *Case, t *Task, by Actor, now time.Time) string {
 	switch t.Kind {
+	case AcceptTransfer:
+		k.acceptPass(by, now)
 	case HandOverPermit:
 		if p := k.permit(PermitKind(t.Qualifier)); p != nil {
 			p.HandedOverAt = now
@@ -151,6 +153,12 @@ func (in *ContactInput) apply(k *Case, _ *Task, by Actor, now time.Time) string 
 	fact := *in
 	fact.Applicant, fact.Contact = nil, nil
 	k.Contacted = &fact
+	if k.Joint != nil && (in.BuildFrom != (calendar.Date{}) || in.BuildTo != (calendar.Date{})) {
+		k.Joint.ScheduleAt = now
+	}
+	if k.Joint != nil && (in.Applicant != nil || in.Contact != nil || in.Address != "") {
+		k.Joint.PeopleAt = now
+	}
 	if in.Nobody {
 		return nobodyYet
 	}
@@ -256,6 +264,9 @@ func (in *AppointmentInput) check(c *Check, _ *Case, _ *Task, now time.Time) {
 
 func (in *AppointmentInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	k.Appointment = in
+	if k.Joint != nil {
+		k.Joint.AgreedAt = now
+	}
 	k.touch(now, by, ZeroBurden, false, Say("电话预约踏勘时间", "survey date agreed"))
 	return done
 }
@@ -328,6 +339,10 @@ type Permit struct {
 	ReceiptNumber string      `json:"receipt_number,omitempty"`
 	HandedOverAt  time.Time   `json:"handed_over_at,omitzero"`
 	WithdrawnAt   time.Time   `json:"withdrawn_at,omitzero"`
+	// SharedWith is the sibling that files the permit for both (see joint.go);
+	// PassedTo the one that it was left to when this case was withdrawn.
+	SharedWith string `json:"shared_with,omitempty"`
+	PassedTo   string `json:"passed_to,omitempty"`
 }
 
 // refile makes the permit ready to be filed once more after a refusal.

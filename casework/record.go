@@ -14,6 +14,10 @@ type Receipt struct {
 	By         Actor     `json:"by"`
 	ReceivedAt time.Time `json:"received_at"`
 	Started    bool      `json:"started"` // the workflow is known to be running
+	// Joint is set where the request is part of a joint one.
+	Joint *Joint `json:"joint,omitempty"`
+	// Carried is set where the case goes on from another one.
+	Carried *Carried `json:"carried,omitempty"`
 }
 
 // KeptRow is a row or message that could not be understood, kept whole for a

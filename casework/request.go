@@ -27,6 +27,10 @@ func (u Utility) Name() string {
 		return "用水"
 	case Gas:
 		return "用气"
+	case Electricity:
+		return "用电"
+	case Heat:
+		return "用热"
 	}
 	return string(u)
 }

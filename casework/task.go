@@ -42,6 +42,8 @@ const (
 	Rectify   TaskKind = "rectify"
 	HomeVisit TaskKind = "home_visit"
 
+	AcceptTransfer TaskKind = "accept_transfer" // at any stage, after the case was passed on
+
 	ReviewPause TaskKind = "review_pause" // at any stage, while a pause lasts
 
 	FollowUpLead TaskKind = "follow_up_lead" // of a lead, until somebody applies
@@ -209,6 +211,9 @@ var catalogue = []Spec{
 		Say("暂停超过政策规定的期限，由专班办公室复核：继续或恢复计时", "a pause that lasts beyond the policy's bound goes on or ends"),
 		[]string{string(ContinuePause), string(EndPause)}, func() taskInput { return &PauseReviewInput{} }},
 
+	{AcceptTransfer, "接收转办", "", Taskforce, "accept_transfer", "D",
+		Say("任一窗口受理、内部转办、闭环办结：转入的案件当日接收", "one window accepts, the inside hands over: what is passed on is accepted the same day"),
+		[]string{done}, func() taskInput { return &NoteInput{} }},
 	{CompleteDeferred, "补齐容缺项", "", ServiceHall, "complete_deferred", "M 3.1.1",
 		Say("容缺受理后续补齐，先行勘察、设计；只影响合同签订", "what was lacking when the request was accepted; it gates the contracts and nothing else"),
 		[]string{done}, func() taskInput { return &DeferredInput{} }},

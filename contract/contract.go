@@ -29,11 +29,13 @@ func WorkflowID(caseNumber string) string { return "case/" + caseNumber }
 // CaseInput starts a case's workflow, and continues it as new with the state
 // so far.
 type CaseInput struct {
-	Number  string           `json:"number"`
-	Request casework.Request `json:"request,omitzero"`
-	Terms   casework.Terms   `json:"terms,omitzero"`
-	By      casework.Actor   `json:"by,omitzero"`
-	State   *casework.Case   `json:"state,omitempty"` // set when the workflow continues, or a closed case is opened again
+	Number  string            `json:"number"`
+	Request casework.Request  `json:"request,omitzero"`
+	Terms   casework.Terms    `json:"terms,omitzero"`
+	By      casework.Actor    `json:"by,omitzero"`
+	Joint   *casework.Joint   `json:"joint,omitempty"`   // of a joint request
+	Carried *casework.Carried `json:"carried,omitempty"` // from the case that it goes on from
+	State   *casework.Case    `json:"state,omitempty"`   // set when the workflow continues, or a closed case is opened again
 }
 
 // Updates: everything that a person does to a case. Each takes the action of
@@ -61,6 +63,7 @@ const (
 	ExtendDeadline        = "extend_deadline"
 	MovePolicy            = "move_policy"
 	HandOver              = "hand_over"
+	PassOn                = "pass_on"
 	Apply                 = "apply"
 	RecordVisit           = "record_visit"
 	LocateSite            = "locate_site"
@@ -116,6 +119,8 @@ func UpdateName(a casework.Action) string {
 		return MovePolicy
 	case casework.HandOver:
 		return HandOver
+	case casework.PassOn:
+		return PassOn
 	case casework.Apply:
 		return Apply
 	case casework.RecordVisit:
@@ -143,6 +148,8 @@ const (
 	UpgradeFinished = "upgrade_finished"
 	// CancelUpgrade tells an upgrade that its connection was withdrawn.
 	CancelUpgrade = "cancel_upgrade"
+	// SiblingTells brings a [casework.Shared] to the other case of a joint request.
+	SiblingTells = "sibling_tells"
 )
 
 // StateQuery answers with the case as it stands, for diagnosis; work lists

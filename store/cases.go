@@ -94,7 +94,7 @@ func (s *Store) caseRow(k *casework.Case) (caseRow, error) {
 		Project: lead.Project, Plot: lead.Plot, PartyIndex: lead.PartyIndex,
 		Parent: k.Parent, ExternalNumber: r.ExternalNumber, PolicyVersion: k.Terms.PolicyVersion,
 		PhoneIndex: s.ring.Index(r.Contact.Phone),
-		Search:     strings.ToLower(strings.Join([]string{k.Number, applicant, r.Site.Address}, "\n")),
+		Search:     strings.ToLower(strings.Join([]string{k.Number, applicant, r.Site.Address, jointNumber(k)}, "\n")),
 		Pauses:     []pauseRow{},
 		State:      state,
 	}
@@ -113,6 +113,14 @@ func (s *Store) caseRow(k *casework.Case) (caseRow, error) {
 		row.Line.SupplyAt = orNull(k.Supply.SuppliedAt)
 	}
 	return row, nil
+}
+
+// jointNumber is what the customer of a joint request names.
+func jointNumber(k *casework.Case) string {
+	if k.Joint == nil {
+		return ""
+	}
+	return k.Joint.Number
 }
 
 func (r caseLine) line(now time.Time) casework.CaseLine {

@@ -19,14 +19,17 @@ type receiptRow struct {
 	ReceivedAt     time.Time
 	Started        bool
 	Body           []byte
+	Joint          string // number of the joint request; empty where it stands by itself
 }
 
 func (receiptRow) TableName() string { return "receipts" }
 
 // receiptBody is the sealed part of a receipt.
 type receiptBody struct {
-	Request casework.Request `json:"request"`
-	By      casework.Actor   `json:"by"`
+	Request casework.Request  `json:"request"`
+	By      casework.Actor    `json:"by"`
+	Joint   *casework.Joint   `json:"joint,omitempty"`
+	Carried *casework.Carried `json:"carried,omitempty"`
 }
 
 func receiptContext(number string) string { return "receipt/" + number }
@@ -46,24 +49,31 @@ func (s *Store) Accept(ctx context.Context, r casework.Request, by casework.Acto
 	if at.IsZero() {
 		at = s.now()
 	}
-	// A repeat is the common case where platforms push again and again; it
-	// must not use up a number.
-	if rec, err = s.accepted(ctx, r); err == nil || casework.AsFault(err).Kind != casework.NotFound {
-		return rec, false, err
-	}
-	row, err := s.newReceipt(ctx, r, by, at)
+	number, err := s.numbers.draw(ctx, s.db)
 	if err != nil {
 		return rec, false, err
 	}
-	result := s.db.WithContext(ctx).Clauses(clause.OnConflict{
-		Columns: []clause.Column{{Name: "channel"}, {Name: "external_number"}}, DoNothing: true,
-	}).Create(&row)
+	row, rec, err := s.newReceipt(number, r.ExternalNumber, r, by, nil, nil, at)
+	if err != nil {
+		return rec, false, err
+	}
+	// One statement for a request that is new: it is what every request waits for.
+	result := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row)
 	if result.Error != nil {
 		return rec, false, failed("accept a request", result.Error)
 	}
-	// Nothing written: somebody else accepted it since we looked.
+	if result.RowsAffected == 1 {
+		return rec, true, nil
+	}
+	// Platforms push again and again; that must not use up numbers.
+	s.numbers.giveBack(number)
 	rec, err = s.accepted(ctx, r)
-	return rec, result.RowsAffected == 1, err
+	return rec, false, err
+}
+
+// acceptedOnce leaves the first receipt as it is.
+var acceptedOnce = clause.OnConflict{
+	Columns: []clause.Column{{Name: "channel"}, {Name: "external_number"}}, DoNothing: true,
 }
 
 func (s *Store) accepted(ctx context.Context, r casework.Request) (casework.Receipt, error) {
@@ -74,20 +84,29 @@ func (s *Store) accepted(ctx context.Context, r casework.Request) (casework.Rece
 	return s.receipt(row)
 }
 
-func (s *Store) newReceipt(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (receiptRow, error) {
-	var n int64
-	if err := s.db.WithContext(ctx).Raw("SELECT nextval('case_numbers')").Scan(&n).Error; err != nil {
-		return receiptRow{}, failed("draw a case number", err)
-	}
+// caseNumber is a number as people know it: utility, day, and the drawn number.
+func caseNumber(u casework.Utility, at time.Time, n int64) string {
 	letter := "W"
-	if r.Utility == casework.Gas {
+	if u == casework.Gas {
 		letter = "G"
 	}
-	number := fmt.Sprintf("%s%s-%05d", letter, at.In(calendar.Shanghai).Format("20060102"), n)
-	body, err := s.seal(receiptBody{Request: r, By: by}, receiptContext(number))
-	return receiptRow{
-		Number: number, Channel: r.Channel, ExternalNumber: r.ExternalNumber, ReceivedAt: at, Body: body,
-	}, err
+	return dayNumber(letter, at, n)
+}
+
+func dayNumber(letter string, at time.Time, n int64) string {
+	return fmt.Sprintf("%s%s-%05d", letter, at.In(calendar.Shanghai).Format("20060102"), n)
+}
+
+// newReceipt gives the row of a receipt and what it says.
+func (s *Store) newReceipt(n int64, external string, r casework.Request, by casework.Actor, joint *casework.Joint, carried *casework.Carried, at time.Time) (receiptRow, casework.Receipt, error) {
+	number := caseNumber(r.Utility, at, n)
+	body, err := s.seal(receiptBody{Request: r, By: by, Joint: joint, Carried: carried}, receiptContext(number))
+	row := receiptRow{Number: number, Channel: r.Channel, ExternalNumber: external, ReceivedAt: at, Body: body}
+	if joint != nil {
+		row.Joint = joint.Number
+	}
+	at = at.Truncate(time.Microsecond) // as PostgreSQL keeps it
+	return row, casework.Receipt{Number: number, Request: r, By: by, ReceivedAt: moment(&at), Joint: joint, Carried: carried}, err
 }
 
 func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
@@ -97,6 +116,7 @@ func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
 	}
 	return casework.Receipt{
 		Number: row.Number, Request: body.Request, By: body.By, ReceivedAt: moment(&row.ReceivedAt), Started: row.Started,
+		Joint: body.Joint, Carried: body.Carried,
 	}, nil
 }
 
@@ -133,4 +153,33 @@ func (s *Store) Receipt(ctx context.Context, number string) (casework.Receipt, e
 		return casework.Receipt{}, found("read a receipt", err, caseNotFound())
 	}
 	return s.receipt(row)
+}
+
+// AcceptPassed gives the receipt of the case that goes on from another, once
+// for that one. The request keeps its sender's own number.
+func (s *Store) AcceptPassed(ctx context.Context, r casework.Request, c casework.Carried) (casework.Receipt, error) {
+	external := "passed/" + c.From
+	find := func() (casework.Receipt, error) {
+		row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", r.Channel, external).Take(ctx)
+		if err != nil {
+			return casework.Receipt{}, found("look for a receipt", err, caseNotFound())
+		}
+		return s.receipt(row)
+	}
+	if rec, err := find(); err == nil || casework.AsFault(err).Kind != casework.NotFound {
+		return rec, err
+	}
+	number, err := s.numbers.draw(ctx, s.db)
+	if err != nil {
+		return casework.Receipt{}, err
+	}
+	// The sweep for unstarted receipts goes by when this one was written.
+	row, _, err := s.newReceipt(number, external, r, casework.Actor{ID: c.By}, nil, &c, s.now())
+	if err != nil {
+		return casework.Receipt{}, err
+	}
+	if err := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row).Error; err != nil {
+		return casework.Receipt{}, failed("accept what was passed on", err)
+	}
+	return find()
 }

@@ -236,7 +236,7 @@ func (s *Store) WorkInProgress(ctx context.Context, f casework.SupervisionFilter
 			SELECT c.stage, c.lead, c.status, c.received_at, coalesce((
 				SELECT max(e.at) FROM events AS e WHERE e.case_number = c.number AND e.kind = 'stage_entered'), c.received_at) AS entered
 			FROM cases AS c
-			WHERE c.status IN ('open', 'paused', 'withdrawing')`+places(f, "c.department")+`
+			WHERE c.status IN ('open', 'paused', 'withdrawing', 'passing_on')`+places(f, "c.department")+`
 		), aged AS (
 			SELECT *, (SELECT count(*) FROM unnest(CAST(@ages AS timestamptz[])) AS bound WHERE open.entered <= bound) AS bucket FROM open
 		)

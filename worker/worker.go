@@ -22,6 +22,7 @@ type Activities struct {
 	Documents *activities.Documents
 	Calendar  *activities.Calendar
 	HandOvers *activities.HandOvers
+	Passes    *activities.Passes
 }
 
 // Options tune a worker.
@@ -105,6 +106,7 @@ func Register(r Registry, a Activities) {
 	r.RegisterActivityWithOptions(a.Calendar.TellCases, activity.RegisterOptions{Name: "TellCases"})
 	r.RegisterActivityWithOptions(a.Calendar.SettleImport, activity.RegisterOptions{Name: "SettleImport"})
 	r.RegisterActivityWithOptions(a.Calendar.LookForNotice, activity.RegisterOptions{Name: "LookForNotice"})
+	r.RegisterActivityWithOptions(a.Passes.PassOn, activity.RegisterOptions{Name: "PassOn"})
 	r.RegisterActivityWithOptions(a.HandOvers.HandOverAbsent, activity.RegisterOptions{Name: "HandOverAbsent"})
 	r.RegisterActivityWithOptions(a.HandOvers.HandOverStaff, activity.RegisterOptions{Name: "HandOverStaff"})
 }

@@ -36,6 +36,8 @@ type records struct {
 	notices calendar.Notices
 	faults  []string
 	down    bool
+	passed  []casework.Receipt
+	started []string
 }
 
 // ledger holds the records of one case.
@@ -196,6 +198,7 @@ func effects(r *records, archive archiveFunc) worker.Activities {
 		Documents: &activities.Documents{Cases: r, Archive: archive, Write: draft},
 		Calendar:  &activities.Calendar{Records: r, Terms: termsInForce},
 		HandOvers: &activities.HandOvers{},
+		Passes:    &activities.Passes{Book: r, Cases: r, Serves: servesBoth},
 	}
 }
 

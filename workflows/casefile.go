@@ -80,6 +80,7 @@ func (f *casefile) setup(ctx workflow.Context) error {
 		},
 		func() error { return handle[casework.ExtendDeadline](ctx, f, contract.ExtendDeadline, "延期") },
 		func() error { return handle[casework.MovePolicy](ctx, f, contract.MovePolicy, "改用政策版本") },
+		func() error { return handle[casework.PassOn](ctx, f, contract.PassOn, "转办") },
 		func() error { return handle[casework.HandOver](ctx, f, contract.HandOver, "移交任务") },
 		func() error { return handle[casework.Apply](ctx, f, contract.Apply, "提交申请") },
 		func() error { return handle[casework.RecordVisit](ctx, f, contract.RecordVisit, "登记走访") },

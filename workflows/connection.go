@@ -20,6 +20,8 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	w := &connection{casefile: casefile{state: in.State}}
 	if w.state == nil {
 		w.state = casework.NewCase(in.Number, in.Request, in.Terms, in.By, workflow.Now(ctx))
+		w.state.Joint = in.Joint
+		w.state.CarryOver(in.Carried, workflow.Now(ctx))
 	}
 	// Leads that began before curbstop let them wait for their application go on without.
 	w.leads = w.state.Request.Lead && workflow.GetVersion(ctx, "leads", workflow.DefaultVersion, 1) >= 1
@@ -28,10 +30,15 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 		return contract.Done{}, err
 	}
 	w.listenBeside(ctx)
+	w.shareWithSibling(ctx)
+	workflow.GoNamed(ctx, "pass-on", w.passOn)
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
 	}
 	if err := workflow.Await(ctx, func() bool { return w.upgradeTended || !w.upgradeUnwanted() }); err != nil {
+		return contract.Done{}, err
+	}
+	if err := w.siblingTold(ctx); err != nil {
 		return contract.Done{}, err
 	}
 	if !w.state.Status.Ended() {
@@ -43,8 +50,10 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 // connection is a case with the six stages of section 3 of the process.
 type connection struct {
 	casefile
-	upgradeTended bool // the upgrade has ended, or knows of the withdrawal
-	leads         bool // a lead of this run waits for its application
+	upgradeTended bool   // the upgrade has ended, or knows of the withdrawal
+	news          string // what the sibling of a joint request knows of this case
+	untold        int    // tries in a row to tell it that failed
+	leads         bool   // a lead of this run waits for its application
 }
 
 // listenBeside takes what comes from beside: the end of the upgrade that the
@@ -103,7 +112,8 @@ func (w *connection) tendUpgrade(ctx workflow.Context) {
 // upgradeUnwanted tells whether the customer withdrew while the upgrade is
 // still being built. A case with nothing to undo has ended by then.
 func (w *connection) upgradeUnwanted() bool {
-	return !w.state.WithdrawnAt.IsZero() && w.state.Upgrade.Pending()
+	k := w.state
+	return (!k.WithdrawnAt.IsZero() || k.Status == casework.PassingOn || k.Status == casework.PassedOn) && k.Upgrade.Pending()
 }
 
 // stages goes through the six stages as far as the facts allow.
@@ -111,11 +121,17 @@ func (w *connection) stages(now time.Time) {
 	if w.state.Status.Ended() {
 		return
 	}
+	if w.state.Status == casework.PassingOn {
+		return
+	}
 	if w.state.Status == casework.Withdrawing {
 		w.undo(now)
 		return
 	}
 	w.visits(now)
+	if p, n := w.state.AwaitsAcceptance(); p != nil {
+		w.state.Need(casework.AcceptTransfer, "", n, p.At, now)
+	}
 	w.deferred(now)
 	for _, stage := range []struct {
 		name casework.Stage
@@ -155,7 +171,7 @@ func (w *connection) followLead(now time.Time) {
 func (w *connection) preService(now time.Time) bool {
 	k := w.state
 	if k.Contacted == nil {
-		k.Need(casework.ContactCustomer, "", 1, k.ReceivedAt, now)
+		k.Need(casework.ContactCustomer, "", 1, k.ArrivedAt(), now)
 		return false
 	}
 	if k.Assessment == nil {
@@ -181,7 +197,7 @@ func (w *connection) jointSurvey(now time.Time) bool {
 	case k.NextFollow != (calendar.Date{}):
 		k.Need(casework.FollowUp, "", round, k.NextFollow.At(0), now)
 		return false
-	case k.Appointment == nil:
+	case k.Appointment == nil && !k.JoinAppointment(now):
 		k.Need(casework.ScheduleSurvey, "", round, now, now)
 		return false
 	case k.Survey == nil:
@@ -200,10 +216,12 @@ func (w *connection) permits(now time.Time) bool {
 	k := w.state
 	ready := w.agreement(now)
 	ready = w.materials(now) && ready
+	k.SharePermits(now)
 	for i := range k.Permits {
 		p := &k.Permits[i]
 		kind := string(p.Kind)
 		switch {
+		case p.SharedWith != "" && !p.Granted: // the sibling of a joint request files it
 		case p.FiledAt.IsZero():
 			anchor := k.UploadedAt
 			if p.Attempt > 1 {
@@ -213,7 +231,11 @@ func (w *connection) permits(now time.Time) bool {
 		case p.DecidedAt.IsZero():
 			k.Need(casework.RecordPermitResult, kind, p.Attempt, p.FiledAt, now)
 		case p.HandedOverAt.IsZero():
-			k.Need(casework.HandOverPermit, kind, p.Attempt, p.DecidedAt, now)
+			decided := p.DecidedAt
+			if p.SharedWith != "" {
+				decided = later(decided, k.UploadedAt)
+			}
+			k.Need(casework.HandOverPermit, kind, p.Attempt, decided, now)
 		}
 		ready = ready && p.Granted
 	}
@@ -323,8 +345,13 @@ func (w *connection) undo(now time.Time) {
 		k.Need(casework.ReleaseMaterials, "", 1, k.WithdrawnAt, now)
 		undone = false
 	}
+	k.TakePassed(now)
 	for i := range k.Permits {
 		p := &k.Permits[i]
+		if passing, kept := k.Passing(p); passing || kept {
+			undone = undone && kept
+			continue
+		}
 		refused := !p.DecidedAt.IsZero() && !p.Granted
 		if !p.FiledAt.IsZero() && p.WithdrawnAt.IsZero() && !refused {
 			k.Need(casework.WithdrawPermit, string(p.Kind), 1, k.WithdrawnAt, now)

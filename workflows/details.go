@@ -22,6 +22,7 @@ type attributes struct {
 	level      int
 	deadlines  casework.DeadlineState
 	clock      casework.Party
+	district   casework.District // where the case was passed on; empty before
 }
 
 // show brings the Temporal UI up to date: current details always, which cost
@@ -35,6 +36,9 @@ func (f *casefile) show(ctx workflow.Context) error {
 			now.clock = held.Party
 		}
 	}
+	if len(f.state.Passes) > 0 {
+		now.district = f.state.Request.Site.District
+	}
 	if now == f.shown {
 		return nil
 	}
@@ -44,6 +48,9 @@ func (f *casefile) show(ctx workflow.Context) error {
 		contract.AttrStatus.ValueSet(string(now.status)),
 		contract.AttrDepartment.ValueSet(string(now.department)),
 		contract.AttrLevel.ValueSet(int64(now.level)),
+	}
+	if now.district != "" {
+		updates = append(updates, contract.AttrDistrict.ValueSet(string(now.district)))
 	}
 	if now.due.IsZero() {
 		updates = append(updates, contract.AttrDue.ValueUnset())
@@ -118,6 +125,7 @@ func (f *casefile) details() string {
 	if k.Upgrade.Pending() {
 		fmt.Fprintf(&b, "等待管网改造：%s\n\n", k.Upgrade.Case)
 	}
+	b.WriteString(jointText(k))
 	b.WriteString(clockText(k))
 	score := k.Score()
 	fmt.Fprintf(&b, "与客户接触 %d 次 · 七零 %d/7", k.Contacts, score.Kept)
@@ -125,6 +133,27 @@ func (f *casefile) details() string {
 		b.WriteString(" · 未达" + z.Name())
 	}
 	b.WriteString("\n")
+	return b.String()
+}
+
+// jointText says to which joint request the case belongs, who files its shared
+// permits, and how it was passed on.
+func jointText(k *casework.Case) string {
+	var b strings.Builder
+	if k.Joint != nil {
+		fmt.Fprintf(&b, "一网通办 %s · 另一案件 %s\n\n", k.Joint.Number, k.Joint.Sibling)
+		for i := range k.Permits {
+			if p := &k.Permits[i]; p.SharedWith != "" {
+				fmt.Fprintf(&b, "%s：由 %s 代办\n\n", p.Kind.Name(), p.SharedWith)
+			}
+		}
+	}
+	if k.PassedFrom != "" {
+		fmt.Fprintf(&b, "由 %s 转入\n\n", k.PassedFrom)
+	}
+	if next := k.GoesOnAs(); next != "" {
+		fmt.Fprintf(&b, "已转办，后续见 %s\n\n", next)
+	}
 	return b.String()
 }
 

@@ -44,6 +44,9 @@ type Book interface {
 	TakenUp(ctx context.Context, sender, sort, key string) (casework.InboxItem, bool, error)
 	TakeUp(ctx context.Context, i casework.InboxItem) error
 	Accept(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.Receipt, bool, error)
+	// AcceptApplication keeps an application that names the project of an open
+	// lead, which must then be told; false: it is a request of its own.
+	AcceptApplication(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.LeadApplication, bool, error)
 	NoteSender(ctx context.Context, number, sender, external string) error
 	// NumbersOf gives the cases that a sender, or any where none is named,
 	// knows under a number.
@@ -59,6 +62,8 @@ type Book interface {
 // Desk hands to the cases' workflows what is asked for.
 type Desk interface {
 	Start(ctx context.Context, r casework.Receipt, wait bool) error
+	// Apply tells a lead of its application; false: the lead would not have it.
+	Apply(ctx context.Context, app casework.LeadApplication) (bool, error)
 	Do(ctx context.Context, caseNumber string, a casework.Action, key string) (contract.Done, error)
 }
 

@@ -278,6 +278,13 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, r casework.Reques
 		return "", false, casework.Refuse(casework.Conflict, "utility_not_served", casework.Sayf(
 			"%[1]s服务尚未在本系统开通", "%[2]s is not served by this installation", r.Utility.Name(), r.Utility))
 	}
+	number, before, joined, err := b.joinLead(ctx, s, r)
+	if err != nil {
+		return "", false, err
+	}
+	if joined {
+		return number, before, b.Book.NoteSender(ctx, number, s.ID, external)
+	}
 	receipt, fresh, err := b.Book.Accept(ctx, r, s.Actor(), b.Now())
 	if err != nil {
 		return "", false, err
@@ -295,6 +302,25 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, r casework.Reques
 		b.Logger.WarnContext(ctx, "A case that was accepted starts later.", "sender", s.ID, "case", receipt.Number, "error", err)
 	}
 	return receipt.Number, !fresh, nil
+}
+
+// joinLead makes an application that names the project of an open lead that
+// lead's application, so that nothing is asked twice.
+func (b *Inbox) joinLead(ctx context.Context, s *senders.Sender, r casework.Request) (number string, before, joined bool, err error) {
+	app, found, err := b.Book.AcceptApplication(ctx, r, s.Actor(), b.Now())
+	if err != nil || !found {
+		return "", false, false, err
+	}
+	if app.State == casework.ApplicationApplied {
+		return app.Case, true, true, nil
+	}
+	joined, err = b.Desk.Apply(ctx, app)
+	if err != nil && casework.AsFault(err).Kind == casework.Unavailable {
+		// It is kept, and the lead is told by who looks after such applications.
+		b.Logger.WarnContext(ctx, "A lead is told of its application later.", "sender", s.ID, "case", app.Case, "error", err)
+		return app.Case, false, true, nil
+	}
+	return app.Case, false, joined, err
 }
 
 // key names what is done to a case, so that doing it twice is doing it once.

@@ -48,7 +48,7 @@ type tinyMessage struct {
 	Visit                   bool
 	Utilities               []casework.Utility
 	Lead                    bool
-	Name                    string
+	Name, Project           string
 }
 
 func (a *tiny) Read(m platforms.Message) ([]platforms.Item, error) {
@@ -82,7 +82,7 @@ func (a *tiny) Read(m platforms.Message) ([]platforms.Item, error) {
 			item.Intake = &platforms.Intake{}
 			for _, u := range append(one.Utilities, "")[:max(1, len(one.Utilities))] {
 				r := request(one.Name)
-				r.Utility, r.Lead = u, one.Lead
+				r.Utility, r.Lead, r.Project = u, one.Lead, one.Project
 				item.Intake.Requests = append(item.Intake.Requests, r)
 			}
 		}
@@ -248,6 +248,7 @@ func joined(t testing.TB, url, keys string) *world {
 	w.api, err = api.New(api.Options{
 		Store: w.Store, Desk: noDesk{}, Archive: noArchive{}, Ring: ring, Auth: api.AuthOptions{JWTKey: bytes.Repeat([]byte("k"), 32)}, Now: w.clock, Logger: log,
 		Printout:  func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error) { return nil, nil },
+		Paper:     func(casework.DocumentKind, *casework.Case, time.Time) (string, []byte, error) { return "", nil, nil },
 		Platforms: w.inbox, Limits: api.Limits{MessageBytes: 1 << 20}, TrustedProxies: []string{"192.0.2.1"},
 	})
 	require.NoError(t, err)
@@ -333,6 +334,15 @@ func (w *world) Do(ctx context.Context, number string, a casework.Action, key st
 	w.did[key]++
 	w.mu.Unlock()
 	return contract.Done{Number: number}, w.Save(ctx, next, next.TakeChanges())
+}
+
+// Apply implements Desk.
+func (w *world) Apply(ctx context.Context, app casework.LeadApplication) (bool, error) {
+	_, err := w.Do(ctx, app.Case, casework.Apply{By: casework.By{Actor: app.By}, Request: app.Request}, "apply/"+app.Request.ExternalNumber)
+	if err != nil {
+		return false, err
+	}
+	return true, w.SettleApplication(ctx, app.Request, casework.ApplicationApplied)
 }
 
 // supplied puts a case where it can be rated.

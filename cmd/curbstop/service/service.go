@@ -18,6 +18,7 @@ import (
 	"github.com/curbstop/curbstop/api"
 	"github.com/curbstop/curbstop/archive"
 	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/drafts"
 	"github.com/curbstop/curbstop/notify"
@@ -136,6 +137,7 @@ func (s *Service) StartWorker() error {
 		Documents: &activities.Documents{Cases: s.Store, Archive: s.Archive, Write: drafts.Write},
 		Calendar:  &activities.Calendar{Records: s.Store, Signaller: s.Temporal, Terms: s.Policies.Terms},
 		HandOvers: &activities.HandOvers{Book: s.Store, Cases: s.Desk, Now: time.Now},
+		Passes:    &activities.Passes{Book: s.Store, Cases: s.Desk, Serves: s.serves},
 	}, worker.Options{BuildID: s.Config.BuildID, Versioned: s.Config.BuildID != ""})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
@@ -148,6 +150,12 @@ func (s *Service) StartWorker() error {
 func (s *Service) hours(ctx context.Context) (calendar.Hours, error) {
 	p, err := s.Policies.Current(ctx)
 	return p.Hours, err
+}
+
+// serves tells by the policy in force whether a utility is served.
+func (s *Service) serves(ctx context.Context, u casework.Utility) (bool, error) {
+	p, err := s.Policies.Current(ctx)
+	return p.Serves(u), err
 }
 
 // deliver sends messages, and gives the function that stops it once what is
