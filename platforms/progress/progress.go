@@ -44,8 +44,12 @@ type Options struct {
 	// Settle is how long a milestone waits before it is told: a decision whose
 	// workflow task fails is taken back, mostly within seconds. Zero: 15 s.
 	Settle time.Duration
-	Now    func() time.Time // nil: time.Now
-	Logger *slog.Logger     // nil: slog.Default
+	// Every is how often the reporter looks for what is to be told, and
+	// FirstRetry when a report that was not taken is told again; the time is
+	// doubled each time. Zero: 2 s and a minute.
+	Every, FirstRetry time.Duration
+	Now               func() time.Time // nil: time.Now
+	Logger            *slog.Logger     // nil: slog.Default
 }
 
 // Reporter tells platforms what they are to be told.
@@ -55,7 +59,7 @@ type Reporter struct {
 }
 
 const (
-	pollEvery     = 2 * time.Second
+	defaultEvery  = 2 * time.Second
 	batch         = 50
 	parallel      = 4 // told at one time to one platform, each of another case
 	lease         = 5 * time.Minute
@@ -63,8 +67,8 @@ const (
 	writeTimeout  = 30 * time.Second // into an exchange table
 	defaultSettle = 15 * time.Second
 
-	firstRetry = time.Minute // doubled each time, and never given up
-	lastRetry  = time.Hour
+	defaultRetry = time.Minute // doubled each time, and never given up
+	lastRetry    = time.Hour
 
 	maxAnswer = 64 << 10
 )
@@ -76,6 +80,12 @@ const HeaderKey = "Idempotency-Key"
 func New(o Options) *Reporter {
 	if o.Settle == 0 {
 		o.Settle = defaultSettle
+	}
+	if o.Every == 0 {
+		o.Every = defaultEvery
+	}
+	if o.FirstRetry == 0 {
+		o.FirstRetry = defaultRetry
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -102,7 +112,7 @@ func (p *Reporter) Run(ctx context.Context) {
 
 // repeat works as long as there is more to do, then looks again after a while.
 func (p *Reporter) repeat(ctx context.Context, work func(context.Context) (more bool, err error)) {
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(p.Every)
 	defer tick.Stop()
 	for {
 		for ctx.Err() == nil {
@@ -168,7 +178,7 @@ func (p *Reporter) try(ctx context.Context, s *senders.Sender, r casework.Progre
 	a.At = p.Now()
 	log := p.Logger.With("sender", s.ID, "case", r.Case, "n", r.N, "milestone", r.Milestone, "attempts", r.Attempts)
 	if err != nil {
-		a.State, a.Error, a.NextAt = casework.ProgressPending, why(err), a.At.Add(backoff(r.Attempts))
+		a.State, a.Error, a.NextAt = casework.ProgressPending, why(err), a.At.Add(p.backoff(r.Attempts))
 		log.InfoContext(ctx, "A platform is told again later.", "next", a.NextAt, "error", a.Error)
 	} else {
 		log.InfoContext(ctx, "A platform was told.", "state", a.State)
@@ -184,8 +194,8 @@ func asReport(r casework.ProgressReport) platforms.Report {
 }
 
 // backoff is how long to wait after the nth try.
-func backoff(n int) time.Duration {
-	wait := firstRetry
+func (p *Reporter) backoff(n int) time.Duration {
+	wait := p.FirstRetry
 	for ; n > 1 && wait < lastRetry; n-- {
 		wait *= 2
 	}
