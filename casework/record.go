@@ -14,6 +14,10 @@ type Receipt struct {
 	By         Actor     `json:"by"`
 	ReceivedAt time.Time `json:"received_at"`
 	Started    bool      `json:"started"` // the workflow is known to be running
+
+	// Service is set where something else than a connection is asked for; Request
+	// then says of it what lists and districts need.
+	Service *ServiceRequest `json:"service,omitempty"`
 }
 
 // KeptRow is a row or message that could not be understood, kept whole for a

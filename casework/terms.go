@@ -23,6 +23,8 @@ func (l LimitName) Name() string {
 		return "暂停上限"
 	case AnswerLimit:
 		return "答复升级"
+	case ReplyByLimit:
+		return "12345答复时限"
 	default:
 		return TaskKind(l).Name()
 	}

@@ -33,7 +33,10 @@ type CaseInput struct {
 	Request casework.Request `json:"request,omitzero"`
 	Terms   casework.Terms   `json:"terms,omitzero"`
 	By      casework.Actor   `json:"by,omitzero"`
-	State   *casework.Case   `json:"state,omitempty"` // set when the workflow continues, or a closed case is opened again
+	// Service is set, in place of Request, where something else than a connection
+	// is asked for; it comes without the images of its certificates.
+	Service *casework.ServiceRequest `json:"service,omitempty"`
+	State   *casework.Case           `json:"state,omitempty"` // set when the workflow continues, or a closed case is opened again
 }
 
 // Updates: everything that a person does to a case. Each takes the action of
@@ -107,6 +110,9 @@ func UpdateName(a casework.Action) string {
 		return MovePolicy
 	case casework.HandOver:
 		return HandOver
+	}
+	if name, ok := serviceUpdate(a); ok {
+		return name
 	}
 	panic("contract: an action without an update")
 }

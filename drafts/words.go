@@ -101,6 +101,8 @@ func budget(b calendar.Budget) string {
 		return "次日"
 	case calendar.OnDate:
 		return "约定之日"
+	case calendar.AtMoment:
+		return "规定之时"
 	case calendar.WorkingTime:
 		return "工作时间 " + spell(b.Time)
 	}
@@ -166,10 +168,6 @@ var terms = map[string]string{
 	string(casework.Satisfied):          "满意",
 	string(casework.BasicallySatisfied): "基本满意",
 	string(casework.Dissatisfied):       "不满意",
-
-	string(casework.ConnectionCase): "接入报装",
-	string(casework.UpgradeCase):    "管网改造",
-	string(casework.DutyCase):       "例行事务",
 
 	string(casework.LaneLimit(casework.Lane101)): "服务时限（101）",
 	string(casework.LaneLimit(casework.Lane201)): "服务时限（201）",

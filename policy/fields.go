@@ -69,6 +69,8 @@ func LimitTitle(name casework.LimitName) string {
 		return "暂停复核期限"
 	case casework.AnswerLimit:
 		return "升级答复"
+	case casework.ReplyByLimit:
+		return casework.ReplyByLimit.Name()
 	}
 	return casework.TaskKind(name).Name()
 }

@@ -101,8 +101,8 @@ func Published(text string) (Policy, error) {
 // Text is the file as it was written.
 func (p Policy) Text() string { return p.text }
 
-// LimitNames lists every limit that a policy may set: one a task kind and one
-// a lane.
+// LimitNames lists every limit that a policy may set: one a task kind, the time
+// that 12345 sets, and one a lane.
 func LimitNames() []casework.LimitName {
 	var names []casework.LimitName
 	for _, s := range casework.Specs() {
@@ -110,7 +110,7 @@ func LimitNames() []casework.LimitName {
 			names = append(names, s.Limit)
 		}
 	}
-	return append(names, casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201))
+	return append(names, casework.ReplyByLimit, casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201))
 }
 
 // Terms are what the policy says for one case.

@@ -75,6 +75,8 @@ func (f *casefile) setup(ctx workflow.Context) error {
 		func() error { return handle[casework.ExtendDeadline](ctx, f, contract.ExtendDeadline, "延期") },
 		func() error { return handle[casework.MovePolicy](ctx, f, contract.MovePolicy, "改用政策版本") },
 		func() error { return handle[casework.HandOver](ctx, f, contract.HandOver, "移交任务") },
+		func() error { return handle[casework.RecordVisit](ctx, f, contract.RecordVisit, "登记12345回访") },
+		func() error { return handle[casework.ExtendOrder](ctx, f, contract.ExtendOrder, "12345延期") },
 		func() error { return f.handleOpened(ctx) },
 		func() error {
 			return workflow.SetQueryHandler(ctx, contract.StateQuery, func() (*casework.Case, error) { return f.state, nil })
