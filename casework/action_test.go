@@ -177,7 +177,7 @@ func TestEveryKindIsInTheCatalogueOnce(t *testing.T) {
 		require.NotEmpty(t, s.Source, s.Kind)
 		require.NotNil(t, s.NewInput(), s.Kind)
 	}
-	require.Len(t, seen, 30)
+	require.Len(t, seen, 41)
 }
 
 // What is not an input of the kind at all is refused too, never guessed at.

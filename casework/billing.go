@@ -442,3 +442,10 @@ func BillingStates() []BillingState {
 
 // Valid tells whether s is a state.
 func (s BillingState) Valid() bool { return slices.Contains(BillingStates(), s) }
+
+// BillingFilter selects requests to billing; a zero field selects all.
+type BillingFilter struct {
+	Account string
+	State   BillingState
+	Page
+}

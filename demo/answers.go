@@ -37,6 +37,13 @@ type Choices struct {
 	Dissatisfied  bool                  // the callback finds a dissatisfied customer
 	EvidencePaper string                // ID of the paper that proves a rectification
 	Checklist     []string              // what the task's checklist asks to confirm
+
+	Agreement  bool                // arrears are not paid but agreed upon
+	PassOn     casework.Department // an order of 12345 belongs to this department
+	Account    string              // the account's number, where nobody knew it
+	CertNumber string              // the number of a certificate that was missing; else one is made up
+	AskAgain   bool                // what billing could not do was put right, and it is asked again
+	FinalRead  float64             // what the meter shows; 0: 1234
 }
 
 // AnswerTo gives a valid answer to a task at a moment. The same task gets the
@@ -119,7 +126,7 @@ func answerTo(t casework.Task, c Choices, now time.Time) Answer {
 		}
 		return plain(casework.PauseReviewInput{Decision: casework.EndPause, Note: "客户已具备条件"})
 	default:
-		return plain(casework.NoteInput{Note: "已办理"})
+		return serviceAnswer(t, c, n, now)
 	}
 }
 

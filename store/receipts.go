@@ -27,6 +27,8 @@ func (receiptRow) TableName() string { return "receipts" }
 type receiptBody struct {
 	Request casework.Request `json:"request"`
 	By      casework.Actor   `json:"by"`
+
+	Service *casework.ServiceRequest `json:"service,omitempty"` // with the images of its certificates
 }
 
 func receiptContext(number string) string { return "receipt/" + number }
@@ -39,7 +41,21 @@ func receiptContext(number string) string { return "receipt/" + number }
 // A receipt is the promise that the case will be started; [Store.Unstarted]
 // finds those for which that has not happened yet.
 func (s *Store) Accept(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (rec casework.Receipt, created bool, err error) {
+	return s.accept(ctx, receiptBody{Request: r, By: by}, r.ExternalNumber, at)
+}
+
+// AcceptService is Accept for a transfer, a closing or an order of 12345. The
+// same number of a sender may ask for several of them.
+func (s *Store) AcceptService(ctx context.Context, r casework.ServiceRequest, by casework.Actor, at time.Time) (rec casework.Receipt, created bool, err error) {
+	key := r.AcceptedBy()
 	if r.ExternalNumber == "" {
+		key = ""
+	}
+	return s.accept(ctx, receiptBody{By: by, Service: &r}, key, at)
+}
+
+func (s *Store) accept(ctx context.Context, body receiptBody, key string, at time.Time) (rec casework.Receipt, created bool, err error) {
+	if key == "" {
 		return rec, false, casework.Refuse(casework.Invalid, "external_number_missing",
 			casework.Say("缺少来源编号", "the sender's own number is missing"))
 	}
@@ -48,10 +64,14 @@ func (s *Store) Accept(ctx context.Context, r casework.Request, by casework.Acto
 	}
 	// A repeat is the common case where platforms push again and again; it
 	// must not use up a number.
-	if rec, err = s.accepted(ctx, r); err == nil || casework.AsFault(err).Kind != casework.NotFound {
+	channel := body.Request.Channel
+	if body.Service != nil {
+		channel = body.Service.Channel
+	}
+	if rec, err = s.accepted(ctx, channel, key); err == nil || casework.AsFault(err).Kind != casework.NotFound {
 		return rec, false, err
 	}
-	row, err := s.newReceipt(ctx, r, by, at)
+	row, err := s.newReceipt(ctx, body, channel, key, at)
 	if err != nil {
 		return rec, false, err
 	}
@@ -62,32 +82,40 @@ func (s *Store) Accept(ctx context.Context, r casework.Request, by casework.Acto
 		return rec, false, failed("accept a request", result.Error)
 	}
 	// Nothing written: somebody else accepted it since we looked.
-	rec, err = s.accepted(ctx, r)
+	rec, err = s.accepted(ctx, channel, key)
 	return rec, result.RowsAffected == 1, err
 }
 
-func (s *Store) accepted(ctx context.Context, r casework.Request) (casework.Receipt, error) {
-	row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", r.Channel, r.ExternalNumber).Take(ctx)
+func (s *Store) accepted(ctx context.Context, channel casework.Channel, key string) (casework.Receipt, error) {
+	row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", channel, key).Take(ctx)
 	if err != nil {
 		return casework.Receipt{}, found("look for a receipt", err, caseNotFound())
 	}
 	return s.receipt(row)
 }
 
-func (s *Store) newReceipt(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (receiptRow, error) {
+func (s *Store) newReceipt(ctx context.Context, body receiptBody, channel casework.Channel, key string, at time.Time) (receiptRow, error) {
 	var n int64
 	if err := s.db.WithContext(ctx).Raw("SELECT nextval('case_numbers')").Scan(&n).Error; err != nil {
 		return receiptRow{}, failed("draw a case number", err)
 	}
-	letter := "W"
-	if r.Utility == casework.Gas {
-		letter = "G"
-	}
+	letter := letters(body)
 	number := fmt.Sprintf("%s%s-%05d", letter, at.In(calendar.Shanghai).Format("20060102"), n)
-	body, err := s.seal(receiptBody{Request: r, By: by}, receiptContext(number))
-	return receiptRow{
-		Number: number, Channel: r.Channel, ExternalNumber: r.ExternalNumber, ReceivedAt: at, Body: body,
-	}, err
+	sealed, err := s.seal(body, receiptContext(number))
+	return receiptRow{Number: number, Channel: channel, ExternalNumber: key, ReceivedAt: at, Body: sealed}, err
+}
+
+// letters begin a case number: the utility's, then that of a service.
+func letters(body receiptBody) string {
+	utility, service := body.Request.Utility, ""
+	if r := body.Service; r != nil {
+		utility = r.Utility
+		service = map[casework.CaseKind]string{casework.TransferCase: "T", casework.ClosingCase: "X", casework.OrderCase: "H"}[r.Service]
+	}
+	if utility == casework.Gas {
+		return "G" + service
+	}
+	return "W" + service
 }
 
 func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
@@ -95,9 +123,14 @@ func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
 	if err := s.open(row.Body, receiptContext(row.Number), &body); err != nil {
 		return casework.Receipt{}, err
 	}
-	return casework.Receipt{
+	rec := casework.Receipt{
 		Number: row.Number, Request: body.Request, By: body.By, ReceivedAt: moment(&row.ReceivedAt), Started: row.Started,
-	}, nil
+		Service: body.Service,
+	}
+	if body.Service != nil {
+		rec.Request = body.Service.Request()
+	}
+	return rec, nil
 }
 
 // MarkStarted notes that the case's workflow is known to be running.
