@@ -63,8 +63,12 @@ func (a *API) acceptRequest(ctx context.Context, in *struct{ Body casework.Reque
 	if err != nil {
 		return nil, err
 	}
+	return a.acceptance(got), nil
+}
+
+func (a *API) acceptance(got Acceptance) *acceptanceReply {
 	status := map[string]int{accepted: http.StatusCreated, acceptedBefore: http.StatusOK, starting: http.StatusAccepted}[got.Status]
-	return &acceptanceReply{Status: status, Location: a.link("/v1/cases/%s", got.Number), Body: got}, nil
+	return &acceptanceReply{Status: status, Location: a.link("/v1/cases/%s", got.Number), Body: got}
 }
 
 func notServed(u casework.Utility) casework.Text {
@@ -75,11 +79,17 @@ func notServed(u casework.Utility) casework.Text {
 // first: where the start fails for now, the request is accepted all the same,
 // and whoever sends it again or looks after unstarted receipts starts it.
 func (a *API) accept(ctx context.Context, r casework.Request, wait bool) (Acceptance, error) {
-	actor := actorOf(ctx)
-	receipt, fresh, err := a.store.Accept(ctx, r, actor, a.now())
+	receipt, fresh, err := a.store.Accept(ctx, r, actorOf(ctx), a.now())
 	if err != nil {
 		return Acceptance{}, err
 	}
+	return a.begin(ctx, receipt, fresh, wait)
+}
+
+// begin starts the case of a receipt, unless it is known to be running, and says
+// how the request was accepted.
+func (a *API) begin(ctx context.Context, receipt casework.Receipt, fresh, wait bool) (Acceptance, error) {
+	actor := actorOf(ctx)
 	got := Acceptance{Number: receipt.Number, Status: accepted}
 	if !fresh {
 		got.Status = acceptedBefore

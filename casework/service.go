@@ -222,6 +222,9 @@ func (r ServiceRequest) Request() Request {
 	}
 	if r.Service == OrderCase && r.Order != nil {
 		who = AccountHolder{Name: r.Order.Caller.Name, Phone: r.Order.Caller.Phone}
+		if r.Order.Secret {
+			who = AccountHolder{Name: "（来电人保密）"} // only the hotline knows, from the order itself
+		}
 	}
 	out.Applicant = Applicant{Name: who.Name, CreditCode: who.CreditCode, Person: who.CreditCode == ""}
 	out.Contact = Contact{Name: who.Name, Phone: who.Phone}
@@ -239,7 +242,7 @@ func (r *ServiceRequest) amend(to Request) {
 		r.NewHolder.Name, r.NewHolder.Phone = to.Applicant.Name, to.Contact.Phone
 	case r.Service == ClosingCase:
 		r.Holder.Name, r.Holder.Phone = to.Applicant.Name, to.Contact.Phone
-	case r.Order != nil:
+	case r.Order != nil && !r.Order.Secret:
 		r.Order.Caller = to.Contact
 	}
 }

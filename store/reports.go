@@ -364,8 +364,8 @@ func byStage(loads []casework.StageLoad) []casework.StageLoad {
 		counts[l.Stage] = l
 	}
 	ordered := []casework.StageLoad{}
-	for _, stage := range append(casework.Stages(), casework.Upgrade) {
-		if l, ok := counts[stage]; ok {
+	for _, stage := range casework.AllStages() {
+		if l, ok := counts[stage]; ok && stage != casework.Duty {
 			ordered = append(ordered, l)
 		}
 	}

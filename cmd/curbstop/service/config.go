@@ -16,6 +16,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	billinghttp "github.com/curbstop/curbstop/billing/http"
 	"github.com/curbstop/curbstop/notify"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
@@ -36,6 +37,8 @@ type Config struct {
 	TemporalUIURL  string   `env:"CURBSTOP_TEMPORAL_UI_URL"`
 	PublicURL      string   `env:"CURBSTOP_PUBLIC_URL"`
 	Hotline        string   `env:"CURBSTOP_HOTLINE"`
+	BillingURL     string   `env:"CURBSTOP_BILLING_URL"` // empty: no billing system
+	BillingToken   string   `env:"CURBSTOP_BILLING_TOKEN"`
 	TrustedProxies []string `env:"CURBSTOP_TRUSTED_PROXIES"`
 	// PublicPerMinute bounds the calls of customers without a login, per
 	// address; zero takes the API's default.
@@ -101,6 +104,18 @@ func (c Config) Outlets(logger *slog.Logger) (*notify.Outlets, error) {
 		return nil, fmt.Errorf("%s: %s", c.OutletsFile, policy.Describe(err))
 	}
 	return outlets, nil
+}
+
+// billing gives the client of the billing system; nil where there is none.
+func (c Config) billing() (*billinghttp.Client, error) {
+	if c.BillingURL == "" {
+		return nil, nil //nolint:nilnil // an installation without a billing system
+	}
+	client, err := billinghttp.New(c.BillingURL, c.BillingToken)
+	if err != nil {
+		return nil, fmt.Errorf("CURBSTOP_BILLING_URL: %w", err)
+	}
+	return client, nil
 }
 
 func (c Config) ring() (*seal.Ring, error) {
