@@ -1,7 +1,7 @@
 # curbstop: `make` lists the targets. Works with GNU make 3.81, which macOS ships.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run build product temporald need test race bench bench-herd lint lint-tools vuln clean
+.PHONY: help demo run build product temporald need test race bench bench-herd bench-intake lint lint-tools vuln clean
 
 TOOL := go tool -modfile=tools/go.mod
 
@@ -49,6 +49,14 @@ N ?= 20000
 
 bench-herd: need temporald ## measure how late time acts on N limits due at one moment (N=20000 takes about half an hour)
 	go run ./bench/herd -n $(N)
+
+# How fast bench-intake sends requests, for how long, beside how many open cases.
+RATE ?= 100
+SECONDS ?= 60
+OPEN ?= 1000
+
+bench-intake: need temporald ## measure how requests are taken in at a fixed rate beside open cases (RATE, SECONDS, OPEN; takes about five minutes)
+	go run ./bench/intake -rate $(RATE) -seconds $(SECONDS) -open $(OPEN)
 
 lint: ## check style, imports between the rooms, and the determinism of workflows
 	$(TOOL) golangci-lint run

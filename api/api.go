@@ -27,8 +27,8 @@ import (
 	"github.com/curbstop/curbstop/seal"
 )
 
-// Options are what an API is made of. Store, Desk, Archive, Ring, Printout and
-// Auth.JWTKey are required.
+// Options are what an API is made of. Store, Desk, Archive, Ring, Printout,
+// Paper and Auth.JWTKey are required.
 type Options struct {
 	Store   Store
 	Desk    Desk
@@ -46,11 +46,17 @@ type Options struct {
 	Codec converter.PayloadCodec
 	// Printout draws a case with its history as a page that prints; required.
 	Printout func(k *casework.Case, events []casework.Event, clock reports.Clock, now time.Time) ([]byte, error)
+	// Paper drafts a paper of a case, for the customer who is to agree to it;
+	// required.
+	Paper func(kind casework.DocumentKind, k *casework.Case, now time.Time) (title string, html []byte, err error)
 	// Hours gives the business hours by which reports over many cases count; a
 	// single case counts by those of its own terms. Nil: every hour of every day.
 	Hours func(context.Context) (calendar.Hours, error)
 	// Hotline is the number that customers are told to call; empty: 12345.
 	Hotline string
+	// Platforms takes in what government platforms and other outside systems
+	// send, and shows what became of it; nil: this installation has none.
+	Platforms Platforms
 
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: slog.Default
@@ -73,6 +79,7 @@ type Limits struct {
 	BodyBytes     int64 // of a JSON body; 1 MiB
 	ListBytes     int64 // of a request list; 32 MiB
 	DocumentBytes int64 // of one document; 20 MiB
+	MessageBytes  int64 // of a platform's message; 20 MiB, because certificates come along
 
 	PublicPerMinute   int // calls without login per address; 30
 	SessionsPerMinute int // log-ins per staff number and address; 5
@@ -82,6 +89,7 @@ func (l Limits) withDefaults() Limits {
 	l.BodyBytes = nonZero(l.BodyBytes, 1<<20)
 	l.ListBytes = nonZero(l.ListBytes, 32<<20)
 	l.DocumentBytes = nonZero(l.DocumentBytes, 20<<20)
+	l.MessageBytes = nonZero(l.MessageBytes, 20<<20)
 	l.PublicPerMinute = nonZero(l.PublicPerMinute, 30)
 	l.SessionsPerMinute = nonZero(l.SessionsPerMinute, 5)
 	return l
@@ -105,6 +113,7 @@ type API struct {
 	codec   http.Handler // nil where decoding is off
 
 	printout    func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error)
+	paper       func(casework.DocumentKind, *casework.Case, time.Time) (string, []byte, error)
 	hours       func(context.Context) (calendar.Hours, error)
 	utilities   []casework.Utility
 	hotline     string
@@ -116,9 +125,11 @@ type API struct {
 	identities  *identities
 	strangers   *limiter // calls without login, by address
 	logins      *limiter // by staff number and address
+	starts      *starter // cases that are being opened
 	hashing     chan struct{}
 	taskSchemas map[casework.TaskKind]map[string]any
 	policies    *policy.Shelf
+	platforms   Platforms
 
 	engine *gin.Engine
 	huma   huma.API
@@ -128,8 +139,8 @@ type API struct {
 // that an installation can't start open.
 func New(o Options) (*API, error) {
 	switch {
-	case o.Store == nil, o.Desk == nil, o.Archive == nil, o.Ring == nil, o.Printout == nil:
-		return nil, errors.New("api: Store, Desk, Archive, Ring and Printout are required")
+	case o.Store == nil, o.Desk == nil, o.Archive == nil, o.Ring == nil, o.Printout == nil, o.Paper == nil:
+		return nil, errors.New("api: Store, Desk, Archive, Ring, Printout and Paper are required")
 	}
 	now := o.Now
 	if now == nil {
@@ -141,7 +152,7 @@ func New(o Options) (*API, error) {
 	}
 	limits := o.Limits.withDefaults()
 	a := &API{
-		store: o.Store, desk: o.Desk, archive: o.Archive, billing: o.Billing, ring: o.Ring, printout: o.Printout,
+		store: o.Store, desk: o.Desk, archive: o.Archive, billing: o.Billing, ring: o.Ring, printout: o.Printout, paper: o.Paper,
 		utilities: o.Utilities, hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
 		publicURL: o.PublicURL, temporalUI: o.TemporalUIURL, limits: limits, identities: identities,
 		strangers: newLimiter(limits.PublicPerMinute, now),
@@ -149,6 +160,10 @@ func New(o Options) (*API, error) {
 		hashing:   make(chan struct{}, parallelHashes),
 		policies:  policy.NewShelf(o.Store),
 		hours:     o.Hours,
+		platforms: o.Platforms,
+	}
+	if a.platforms == nil {
+		a.platforms = noPlatforms{}
 	}
 	if a.hours == nil {
 		a.hours = func(context.Context) (calendar.Hours, error) { return calendar.AlwaysOpen, nil }
@@ -159,6 +174,7 @@ func New(o Options) (*API, error) {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
+	a.starts = &starter{start: a.desk.Start, log: a.log}
 	if o.Codec != nil {
 		a.codec = converter.NewPayloadCodecHTTPHandler(o.Codec)
 	}
@@ -183,6 +199,8 @@ func (a *API) register() {
 	a.registerHealth()
 	a.registerSessions()
 	a.registerIntake()
+	a.registerJoint()
+	a.registerForwardings()
 	a.registerLists()
 	a.registerCases()
 	a.registerTasks()
@@ -193,13 +211,17 @@ func (a *API) register() {
 	a.registerMessages()
 	a.registerSupervision()
 	a.registerCustomers()
+	a.registerAgreement()
 	a.registerServices()
 	a.registerAccounts()
 	a.registerStaff()
 	a.registerCalendar()
 	a.registerAbsences()
 	a.registerHandOvers()
+	a.registerPlatforms()
 	a.registerCodec()
+	a.registerLeads()
+	a.registerNetwork()
 }
 
 // route describes an operation: where it is, what it is called, and who may

@@ -317,7 +317,7 @@ func (a *API) preview(ctx context.Context, importer CalendarImporter, i casework
 	var moves []movedView
 	p, err := importer.Preview(ctx, i, func(m casework.DeadlineMove) error {
 		if len(moves) < maxMoves {
-			moves = append(moves, movedView{m, limitTitle(m.Limit)})
+			moves = append(moves, movedView{m, m.Limit.Name()})
 		}
 		return nil
 	})

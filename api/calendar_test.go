@@ -28,8 +28,8 @@ func newAlmanac() *almanac {
 	return &almanac{
 		versions: []casework.CalendarVersion{{Version: seed.Version(), ImportedBy: "system"}},
 		tables:   map[string]calendar.Notices{seed.Version(): seed}, keys: map[string]string{},
-		moves: []casework.DeadlineMove{{Case: "W1", District: "340281", Deadline: "W1-T1", Limit: "contact_customer",
-			From: calendar.Due{At: noon, Provisional: true}, To: calendar.Due{At: noon.AddDate(0, 0, 1)}}},
+		moves: []casework.DeadlineMove{{Case: "W1", District: "340281", Move: casework.Move{Deadline: "W1-T1", Limit: "contact_customer",
+			From: calendar.Due{At: noon, Provisional: true}, To: calendar.Due{At: noon.AddDate(0, 0, 1)}}}},
 	}
 }
 

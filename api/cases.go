@@ -89,6 +89,7 @@ type caseQuery struct {
 	Assignee   string              `query:"assignee" maxLength:"64" doc:"承办人工号 who holds one of its open tasks"`
 	Overdue    bool                `query:"overdue" doc:"已超时 a live deadline has passed"`
 	Level      int                 `query:"level" minimum:"0" maximum:"3" doc:"升级级别不低于 escalation level at least"`
+	Lead       string              `query:"lead" enum:"true,false" doc:"仅意向，或仅非意向 leads only, or none"`
 	Policy     string              `query:"policy_version" maxLength:"40" doc:"适用的政策版本 version of the policy"`
 	Text       string              `query:"text" maxLength:"100" doc:"编号、单位或地址的一部分，或完整手机号 part of number, applicant or address; or a whole phone number"`
 	From       string              `query:"received_from" format:"date" doc:"收件日期自 received on or after"`
@@ -105,6 +106,10 @@ func (q caseQuery) filter(actor casework.Actor) (casework.CaseFilter, error) {
 	f := casework.CaseFilter{
 		Kind: q.Kind, Status: q.Status, Stage: q.Stage, Lane: q.Lane, Channel: q.Channel, Districts: districts,
 		Department: q.Department, Assignee: q.Assignee, Overdue: q.Overdue, Level: q.Level, Text: q.Text, Policy: q.Policy, Page: q.page(),
+	}
+	if q.Lead != "" {
+		lead := q.Lead == "true"
+		f.Lead = &lead
 	}
 	// huma has judged the form of both dates.
 	if d, err := calendar.ParseDate(q.From); err == nil {
@@ -168,7 +173,12 @@ type caseView struct {
 	Number     string            `json:"number"`
 	Version    int64             `json:"version" doc:"版本号，用于 If-Match for If-Match"`
 	Kind       casework.CaseKind `json:"kind"`
+	Lead       bool              `json:"lead,omitempty" doc:"意向，尚未申请 a lead: nobody applied yet"`
+	ToApply    []string          `json:"missing_for_application,omitempty" doc:"申请时还须填写 what an application must still say"`
 	Parent     string            `json:"parent,omitempty" doc:"所属报装案件 the connection that an upgrade serves"`
+	Joint      *jointView        `json:"joint,omitempty" doc:"一网通办 the joint request that it belongs to"`
+	Passes     []casework.Pass   `json:"passes" doc:"内部转办 how it was passed on inside"`
+	PassedFrom string            `json:"passed_from,omitempty" doc:"由哪个案件转入 the case that it goes on from"`
 	Lane       casework.Lane     `json:"lane,omitempty"`
 	Status     casework.Status   `json:"status"`
 	StatusName string            `json:"status_name"`
@@ -205,6 +215,20 @@ type caseView struct {
 	Withdrawal  string                   `json:"withdrawal,omitempty"`
 }
 
+// jointView ties a case to the other one of a joint request.
+type jointView struct {
+	Number  string           `json:"number" doc:"客户的联办编号 the customer's number"`
+	Sibling string           `json:"sibling" doc:"另一案件 the other case"`
+	Utility casework.Utility `json:"utility" doc:"另一案件的能源 its utility"`
+}
+
+func viewJoint(j *casework.Joint) *jointView {
+	if j == nil {
+		return nil
+	}
+	return &jointView{j.Number, j.Sibling, j.Utility}
+}
+
 // deadlineView adds to a deadline what is derived from the clock.
 type deadlineView struct {
 	casework.Deadline
@@ -217,7 +241,7 @@ type deadlineView struct {
 }
 
 func viewDeadline(d casework.Deadline, now time.Time) deadlineView {
-	v := deadlineView{Deadline: d, LimitTitle: limitTitle(d.Limit), OnWork: d.OnWork(), Overdue: d.Overdue(now)}
+	v := deadlineView{Deadline: d, LimitTitle: d.Limit.Name(), OnWork: d.OnWork(), Overdue: d.Overdue(now)}
 	if !d.Live() || d.Due == (calendar.Due{}) {
 		return v
 	}
@@ -264,11 +288,11 @@ func (a *API) viewCase(k *casework.Case) caseView {
 	now, due := a.now(), k.NextDue()
 	v := caseView{
 		Number: k.Number, Version: k.Version, Kind: k.Kind, Parent: k.Parent, Lane: k.Lane,
-		Status: k.Status, StatusName: k.Status.Name(), Stage: k.Stage, StageName: k.Stage.Name(),
+		Status: k.Status, StatusName: k.Status.Name(), Stage: k.Stage, StageName: k.StageTitle(), Lead: k.Request.Lead, ToApply: k.MissingForApplication(),
 		District: k.Request.Site.District.Name(), ReceivedAt: k.ReceivedAt, ReceivedBy: k.ReceivedBy, EndedAt: k.EndedAt,
-		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Service: maskService(k.Service), Facts: k.Facts,
+		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Service: maskService(k.Service), Facts: maskFacts(k.Facts),
 		Pauses: k.Pauses, Score: k.Score(), Contacts: k.Contacts, Missing: k.MissingDocuments(), Charges: k.Charges,
-		WithdrawnAt: k.WithdrawnAt, Withdrawal: k.Withdrawal,
+		WithdrawnAt: k.WithdrawnAt, Withdrawal: k.Withdrawal, Joint: viewJoint(k.Joint), Passes: k.Passes, PassedFrom: k.PassedFrom,
 		DueAt: due.At, Stopped: due.Stopped, RemainingMinutes: minutes(due.Remaining), Provisional: due.Provisional, Clock: viewClock(k.Clock),
 	}
 	for i := range k.Tasks {
@@ -382,12 +406,19 @@ func (a *API) timeline(ctx context.Context, in *numberedPage) (*reply[page[casew
 // maskEvent hides the people of a request that was amended; the other events'
 // details are what staff entered themselves.
 func maskEvent(e casework.Event) casework.Event {
-	if e.Kind != casework.Amended {
+	switch e.Kind {
+	case casework.TaskCompleted:
+		e.Data = maskLearnt(e.Data)
+		return e
+	case casework.Amended, casework.LeadApplied:
+	default:
 		return e
 	}
 	var data struct {
-		Reason string           `json:"reason"`
-		Before casework.Request `json:"before"`
+		Reason   string           `json:"reason,omitempty"`
+		Channel  casework.Channel `json:"channel,omitempty"`
+		External string           `json:"external_number,omitempty"`
+		Before   casework.Request `json:"before"`
 	}
 	err := json.Unmarshal(e.Data, &data)
 	data.Before = maskRequest(data.Before)

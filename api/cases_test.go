@@ -297,7 +297,7 @@ func TestStandingClocksShowTheTimeThatIsLeft(t *testing.T) {
 	for _, d := range append(v.Deadlines, v.Supervision...) {
 		titles = append(titles, fmt.Sprint(d.LimitTitle, " ", d.OnWork, " ", *d.MinutesLeft))
 	}
-	require.Equal(t, []string{"联系客户 true 150", "服务时限 true 180", "暂停复核期限 false 60", "升级答复时限 false 1"}, titles)
+	require.Equal(t, []string{"联系客户 true 150", "模式101服务时限 true 180", "暂停复核期限 false 60", "升级答复时限 false 1"}, titles)
 	for _, task := range v.Tasks { // the second has no limit of its own, and so the lane's
 		require.True(t, task.Stopped && task.DueAt.IsZero())
 	}

@@ -24,6 +24,10 @@ type DeskStore interface {
 	Receipt(ctx context.Context, number string) (casework.Receipt, error)
 	Unstarted(ctx context.Context, before time.Time, limit int) ([]casework.Receipt, error)
 	MarkStarted(ctx context.Context, number string) error
+	// Accept and UnsettledApplications serve applications that belong to leads.
+	Accept(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (casework.Receipt, bool, error)
+	UnsettledApplications(ctx context.Context, before time.Time, limit int) ([]casework.LeadApplication, error)
+	SettleApplication(ctx context.Context, r casework.Request, state casework.ApplicationState) error
 	UnstartedBilling(ctx context.Context, before time.Time, limit int) ([]casework.BillingRequest, error)
 	MarkBillingStarted(ctx context.Context, id string) error
 	// Unsettled lists the calendar versions of which not every case is known to
@@ -125,7 +129,7 @@ func (d *TemporalDesk) withoutWorkflow(ctx context.Context, number string, a cas
 // reopens tells whether an action is taken by a case that has ended.
 func reopens(a casework.Action) bool {
 	switch a.(type) {
-	case casework.Rate, casework.RecordVisit:
+	case casework.Rate, casework.RecordOrderVisit:
 		return true
 	}
 	return false
@@ -145,7 +149,7 @@ func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool)
 	if lane == "" {
 		lane = terms.Lane
 	}
-	kind, in := casework.ConnectionCase, contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By}
+	kind, in := casework.ConnectionCase, contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By, Joint: r.Joint, Carried: r.Carried}
 	if r.Service != nil {
 		brief := r.Service.Brief()
 		kind, in = brief.Service, contract.CaseInput{Number: r.Number, Service: &brief, Terms: terms, By: r.By}
@@ -177,16 +181,27 @@ func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool)
 // not, because a process ended between the two. It returns how many it started.
 func (d *TemporalDesk) CatchUp(ctx context.Context) (int, error) {
 	// Half a minute leaves requests alone that are being started right now.
-	waiting, err := d.Store.Unstarted(ctx, d.Now().Add(-30*time.Second), 1000)
-	if err != nil {
-		return 0, fmt.Errorf("look for unstarted cases: %w", err)
-	}
-	for i, r := range waiting {
-		if err := d.Start(ctx, r, false); err != nil {
-			return i, fmt.Errorf("start %s: %w", r.Number, err)
+	const batch = 200
+	for started := 0; ; {
+		waiting, err := d.Store.Unstarted(ctx, d.Now().Add(-30*time.Second), batch)
+		if err != nil {
+			return started, fmt.Errorf("look for unstarted cases: %w", err)
+		}
+		for _, r := range waiting {
+			// One after the other, each until it is open: what trails behind a
+			// rush of requests must not slow down those that come in now.
+			// One that does not open in time is started all the same.
+			if d.Start(ctx, r, true) != nil {
+				if err := d.Start(ctx, r, false); err != nil {
+					return started, fmt.Errorf("start %s: %w", r.Number, err)
+				}
+			}
+			started++
+		}
+		if len(waiting) < batch {
+			return started, nil
 		}
 	}
-	return len(waiting), nil
 }
 
 // options name a case's workflow and say in the Temporal UI's list what it is,

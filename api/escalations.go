@@ -58,7 +58,7 @@ type escalationView struct {
 
 func (a *API) viewEscalation(e casework.Escalation) escalationView {
 	v := escalationView{
-		Escalation: e, State: e.State(), StateName: e.State().Name(), RungName: e.Rung.Name(), LimitTitle: limitTitle(e.Limit),
+		Escalation: e, State: e.State(), StateName: e.State().Name(), RungName: e.Rung.Name(), LimitTitle: e.Limit.Name(),
 		AnswerName: e.Answer.Name(), ClosingName: e.Closing.Name(),
 	}
 	address := a.link("/v1/cases/%s/escalations/%s/%s/", e.Case, e.Deadline, e.Rung)
@@ -73,21 +73,6 @@ func (a *API) viewEscalation(e casework.Escalation) escalationView {
 		v.Owner = e.AcknowledgedBy
 	}
 	return v
-}
-
-// limitTitle is the Chinese name of a limit.
-func limitTitle(l casework.LimitName) string {
-	switch l {
-	case casework.PauseBoundLimit:
-		return "暂停复核期限"
-	case casework.AnswerLimit:
-		return "升级答复时限"
-	}
-	kind := casework.TaskKind(l)
-	if kind.Valid() {
-		return kind.Name()
-	}
-	return "服务时限"
 }
 
 type escalationQuery struct {

@@ -209,7 +209,7 @@ func TestPasswords(t *testing.T) {
 func TestNewRefusesWhatWouldBeOpen(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	whole := Options{Store: w, Desk: w, Archive: w, Ring: w.ring, Printout: printed, Auth: AuthOptions{JWTKey: testKey}}
+	whole := Options{Store: w, Desk: w, Archive: w, Ring: w.ring, Printout: printed, Paper: drafted, Auth: AuthOptions{JWTKey: testKey}}
 	_, err := New(whole)
 	require.NoError(t, err)
 	for name, change := range map[string]func(*Options){

@@ -22,7 +22,12 @@ type Acceptance struct {
 	// holds it can confirm and withdraw in the customer's name.
 	Code        string `json:"code,omitempty" doc:"客户查询码，凭此查看进度、确认方案 the customer's code"`
 	ProgressURL string `json:"progress_url,omitempty" doc:"客户查看进度的网址 where the customer sees the progress"`
-	Status      string `json:"status" enum:"accepted,accepted_before,starting" doc:"accepted 已收件；accepted_before 此前已收；starting 已收件，正在启动办理 accepted, its work begins shortly"`
+	// Applied tells that the request is the application of a lead, whose number it has.
+	Applied bool `json:"applied_to_lead,omitempty" doc:"已并入同一项目的意向 joined with the lead of the same project"`
+	// PossibleLeads is for staff, who know whether it is the same matter.
+	PossibleLeads []casework.LeadMatch `json:"possible_leads,omitempty" doc:"可能对应的意向，请核对后并入 leads that it may belong to; look, and join them"`
+
+	Status string `json:"status" enum:"accepted,accepted_before,starting,forwarded" doc:"accepted 已收件；accepted_before 此前已收；starting 已收件，正在启动办理 accepted, its work begins shortly；forwarded 属其他单位，已代收待转交 another company's, taken in and to be handed over"`
 }
 
 // The states of an acceptance.
@@ -53,22 +58,38 @@ func (a *API) acceptRequest(ctx context.Context, in *struct{ Body casework.Reque
 		// same person sending the same again is answered with the first case.
 		request.ExternalNumber = "key:" + callOf(ctx).updateID
 	}
+	if _, foreign := request.Foreign(a.served); foreign {
+		if err := request.ValidateForeign(); err != nil {
+			return nil, err
+		}
+		got, err := a.forward(ctx, request)
+		return &acceptanceReply{Status: statusOf(got.Status), Location: a.link("/v1/forwardings/%s", got.Number), Body: got}, err
+	}
 	if err := request.Validate(); err != nil {
 		return nil, err
-	}
-	if !a.served(request.Utility) {
-		return nil, casework.Refuse(casework.Conflict, "utility_not_served", notServed(request.Utility))
 	}
 	got, err := a.accept(ctx, request, true)
 	if err != nil {
 		return nil, err
 	}
-	return a.acceptance(got), nil
+	if got.Status == accepted && !got.Applied && !actorOf(ctx).Has(casework.Platform) {
+		// The request is kept: what can't be looked up now is no reason to refuse it.
+		if got.PossibleLeads, err = a.leadsOf(ctx, request, got.Number); err != nil {
+			callOf(ctx).report(ctx, err)
+		}
+	}
+	return &acceptanceReply{Status: statusOf(got.Status), Location: a.link("/v1/cases/%s", got.Number), Body: got}, nil
 }
 
-func (a *API) acceptance(got Acceptance) *acceptanceReply {
-	status := map[string]int{accepted: http.StatusCreated, acceptedBefore: http.StatusOK, starting: http.StatusAccepted}[got.Status]
-	return &acceptanceReply{Status: status, Location: a.link("/v1/cases/%s", got.Number), Body: got}
+// statusOf is how HTTP says what became of a request.
+func statusOf(state string) int {
+	switch state {
+	case acceptedBefore:
+		return http.StatusOK
+	case starting, forwarded:
+		return http.StatusAccepted
+	}
+	return http.StatusCreated
 }
 
 func notServed(u casework.Utility) casework.Text {
@@ -79,6 +100,9 @@ func notServed(u casework.Utility) casework.Text {
 // first: where the start fails for now, the request is accepted all the same,
 // and whoever sends it again or looks after unstarted receipts starts it.
 func (a *API) accept(ctx context.Context, r casework.Request, wait bool) (Acceptance, error) {
+	if got, joined, err := a.joinLead(ctx, r); err != nil || joined {
+		return got, err
+	}
 	receipt, fresh, err := a.store.Accept(ctx, r, actorOf(ctx), a.now())
 	if err != nil {
 		return Acceptance{}, err
@@ -87,15 +111,26 @@ func (a *API) accept(ctx context.Context, r casework.Request, wait bool) (Accept
 }
 
 // begin starts the case of a receipt, unless it is known to be running, and says
-// how the request was accepted.
+// what became of the request. With wait it returns when the case is open, unless
+// so many are being opened that this one has to take its turn.
 func (a *API) begin(ctx context.Context, receipt casework.Receipt, fresh, wait bool) (Acceptance, error) {
 	actor := actorOf(ctx)
 	got := Acceptance{Number: receipt.Number, Status: accepted}
 	if !fresh {
 		got.Status = acceptedBefore
 	}
-	if fresh || !receipt.Started {
+	switch {
+	case !fresh && receipt.Started:
+	case wait && !a.starts.take():
+		if fresh {
+			got.Status = starting
+		}
+		a.starts.later(receipt)
+	default:
 		err := a.desk.Start(ctx, receipt, wait)
+		if wait {
+			a.starts.release()
+		}
 		switch {
 		case err != nil && casework.AsFault(err).Kind != casework.Unavailable:
 			return Acceptance{}, err

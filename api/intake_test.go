@@ -195,18 +195,43 @@ func (forgetful) Accept(_ context.Context, r casework.Request, by casework.Actor
 	return casework.Receipt{Number: "W" + r.ExternalNumber, By: by, Started: true}, false, nil
 }
 
+func (forgetful) AcceptTogether(_ context.Context, external string, requests []casework.Request, by casework.Actor, _ time.Time) (casework.JointReceipt, bool, error) {
+	rec := casework.JointReceipt{Number: "J" + external}
+	for _, r := range requests {
+		rec.Receipts = append(rec.Receipts, casework.Receipt{Number: "W" + r.ExternalNumber, Request: r, By: by, Started: true})
+	}
+	return rec, false, nil
+}
+
+// The encodings take turns: each counts what it takes by itself.
 func TestALongListTakesLittleMemory(t *testing.T) {
-	w := newWorld(t, func(o *Options) { o.Store = forgetful{o.Store} })
+	for name, encode := range map[string]func(string) string{
+		"utf-8 with a byte-order mark": func(s string) string { return s },
+		"gb18030":                      func(s string) string { return gb18030(t, s) },
+	} {
+		t.Run(name, func(t *testing.T) { longList(t, encode) })
+	}
+}
+
+func longList(t *testing.T, encode func(string) string) {
+	t.Helper()
+	w := newWorld(t, bothServed, func(o *Options) { o.Store = forgetful{o.Store} })
 	const rows = 10_000
 	file, err := os.CreateTemp(t.TempDir(), "list")
 	require.NoError(t, err)
-	_, _ = io.WriteString(file, header)
+	if encode("水") == "水" {
+		_, _ = io.WriteString(file, "\ufeff")
+	}
+	_, _ = io.WriteString(file, encode(header))
 	for i := range rows {
-		phone := fmt.Sprintf("138%08d", i)
+		phone, utility := fmt.Sprintf("138%08d", i), "水"
 		if i%5 == 0 {
 			phone = "call me"
 		}
-		_, _ = fmt.Fprintf(file, "%d,芜湖第%d食品有限公司,91340281WKEFY5QE4Y,沈兰英,%s,无为市,凤河路%d号,水\r\n", i+1, i, phone, i)
+		if i%3 == 0 {
+			utility = "水、气"
+		}
+		_, _ = io.WriteString(file, encode(fmt.Sprintf("%d,芜湖第%d食品有限公司,91340281WKEFY5QE4Y,沈兰英,%s,无为市,凤河路%d号,%s\r\n", i+1, i, phone, i, utility)))
 	}
 	_, _ = file.Seek(0, io.SeekStart)
 	size, _ := file.Stat()
@@ -223,7 +248,7 @@ func TestALongListTakesLittleMemory(t *testing.T) {
 	require.Equal(t, rows+1, rec.lines)
 	var end struct{ Counts listCounts }
 	require.NoError(t, json.Unmarshal(rec.last[bytes.LastIndexByte(bytes.TrimSpace(rec.last), '\n')+1:], &end))
-	require.Equal(t, listCounts{Rows: rows, AcceptedBefore: 8000, Kept: 2000, Cases: 8000}, end.Counts)
+	require.Equal(t, listCounts{Rows: rows, AcceptedBefore: 8000, Kept: 2000, Cases: 8000 + 2667}, end.Counts)
 	grown := int64(rec.peak) - int64(before.HeapAlloc)
 	t.Logf("a list of %d rows and %d KiB: heap grew by at most %d KiB", rows, size.Size()>>10, grown>>10)
 	require.Less(t, grown, int64(16<<20))

@@ -65,6 +65,7 @@ const (
 type listCase struct {
 	Acceptance
 	Utility casework.Utility `json:"utility"`
+	Joint   string           `json:"joint,omitempty" doc:"联办编号；查询码对联办编号和各案件都有效 number of the joint request; the code serves it and each case"`
 }
 
 // listCounts closes a list's answer.
@@ -107,17 +108,7 @@ func (a *API) registerLists() {
 		access:    forRoles(casework.Taskforce, casework.TaskforceOffice, casework.ServiceHall, casework.Platform),
 		bodyBytes: a.limits.ListBytes,
 		summary:   casework.Say("提交园区清单（CSV，UTF-8 或 GB18030）；逐行收件，看不懂的行留待人工处理", "hand in a park's list (CSV, UTF-8 or GB18030), row by row; what is not understood is kept for a person"),
-		body: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			"text/csv":                 {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
-		}},
-		responses: map[string]*huma.Response{"200": {
-			Description: "按行的结果；Accept: application/x-ndjson 时一行一条 the outcome of each row; one a line where application/x-ndjson is accepted",
-			Content: map[string]*huma.MediaType{
-				"application/json": {Schema: schemaOf[listAnswer](a.huma)},
-				ndjson:             {Schema: schemaOf[listRow](a.huma)},
-			},
-		}},
+		body:      listBody(), responses: a.listResponses(),
 	}
 	handle(a, upload, a.acceptList)
 	handle(a, route{
@@ -130,11 +121,18 @@ func (a *API) registerLists() {
 type streamed struct{ Body func(huma.Context) }
 
 func (a *API) acceptList(ctx context.Context, in *listUpload) (*streamed, error) {
+	return a.takeList(ctx, in, func(file *os.File) iter.Seq2[parklist.Row, error] {
+		return parklist.Read(file, parklist.Options{List: in.Name})
+	})
+}
+
+// takeList takes the rows of a list that a reader finds in the file.
+func (a *API) takeList(ctx context.Context, in *listUpload, read func(*os.File) iter.Seq2[parklist.Row, error]) (*streamed, error) {
 	file, err := spool(in.body)
 	if err != nil {
 		return nil, err
 	}
-	next, stop := iter.Pull2(parklist.Read(file, parklist.Options{List: in.Name}))
+	next, stop := iter.Pull2(read(file))
 	finish := func() {
 		stop()
 		_ = file.Close()
@@ -272,17 +270,33 @@ func (l *listIntake) take(ctx context.Context, rows []parklist.Row) ([]listRow, 
 func (l *listIntake) takeRow(ctx context.Context, row parklist.Row) (listRow, error) {
 	out := listRow{Line: row.Line, Number: row.Number, Notes: row.Notes, Faults: row.Faults, Cases: []listCase{}}
 	fresh := false
+	var served []casework.Request
 	for _, r := range row.Requests {
-		if !l.api.served(r.Utility) {
-			out.Faults = append(out.Faults, casework.FieldFault{Field: "用能类型", Text: notServed(r.Utility)})
+		if l.api.served(r.Utility) {
+			served = append(served, r)
 			continue
 		}
-		got, err := l.api.accept(ctx, r, false)
+		out.Faults = append(out.Faults, casework.FieldFault{Field: "用能类型", Text: notServed(r.Utility)})
+	}
+	switch len(served) {
+	case 0:
+	case 1:
+		got, err := l.api.accept(ctx, served[0], false)
 		if err != nil {
 			return out, err
 		}
-		fresh = fresh || got.Status != acceptedBefore
-		out.Cases = append(out.Cases, listCase{Acceptance: got, Utility: r.Utility})
+		out.Cases = append(out.Cases, listCase{Acceptance: got, Utility: served[0].Utility})
+	default:
+		// The halves of a row are one request of one customer.
+		external := strings.TrimSuffix(served[0].ExternalNumber, "/"+string(served[0].Utility))
+		got, err := l.api.acceptTogether(ctx, external, served, false)
+		if err != nil {
+			return out, err
+		}
+		out.Cases = got.Cases
+	}
+	for _, c := range out.Cases {
+		fresh = fresh || c.Status != acceptedBefore
 	}
 	switch {
 	case len(out.Cases) == 0:

@@ -25,6 +25,17 @@ type Store interface {
 	// AcceptService is Accept for a transfer, a closing or an order of 12345.
 	AcceptService(ctx context.Context, r casework.ServiceRequest, by casework.Actor, now time.Time) (casework.Receipt, bool, error)
 	Receipt(ctx context.Context, number string) (casework.Receipt, error)
+	// AcceptTogether keeps requests of one customer for several utilities under
+	// one number, each once; false: all of them were accepted before.
+	AcceptTogether(ctx context.Context, external string, requests []casework.Request, by casework.Actor, now time.Time) (casework.JointReceipt, bool, error)
+	JointReceipt(ctx context.Context, number string) (casework.JointReceipt, error)
+	// JointOf gives the joint number of a case; empty where there is none.
+	JointOf(ctx context.Context, number string) (string, error)
+	// Forward keeps a request that is another company's, once.
+	Forward(ctx context.Context, f casework.Forwarding) (casework.Forwarding, bool, error)
+	Forwarding(ctx context.Context, number string) (casework.Forwarding, error)
+	Forwardings(ctx context.Context, f casework.ForwardingFilter) ([]casework.Forwarding, string, error)
+	HandForwarding(ctx context.Context, number string, h casework.HandForwarding, by string, now time.Time) (casework.Forwarding, error)
 	// AskBilling keeps a payment or invoice request, once for its ID; false: it
 	// was there. Another request under the same ID is a Conflict.
 	AskBilling(ctx context.Context, r casework.BillingRequest) (casework.BillingRequest, bool, error)
@@ -68,6 +79,8 @@ type Store interface {
 	PutStaff(ctx context.Context, s casework.Staff, hash string) error
 	PasswordHash(ctx context.Context, id string) (string, error)
 
+	LeadStore
+	NetworkStore
 	CalendarStore
 	// AddAbsence writes an absence down, once for its ID; false: it was there.
 	AddAbsence(ctx context.Context, a casework.Absence) (casework.Absence, bool, error)

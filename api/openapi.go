@@ -34,9 +34,11 @@ func documentConfig(version string) huma.Config {
 		{Name: "accounts", Description: "账户、缴费与开票（计费系统） accounts, payments and invoices, through billing"},
 		{Name: "tasks", Description: "任务 tasks"},
 		{Name: "documents", Description: "材料 documents"},
+		{Name: "network", Description: "管网登记 register of mains"},
 		{Name: "escalations", Description: "升级督办 escalations"},
 		{Name: "policies", Description: "政策版本 versions of the policy"},
 		{Name: "supervision", Description: "督办报表 reports for supervisors"},
+		{Name: "platforms", Description: "平台来件与进度回传 what platforms send, and what they are told"},
 		{Name: "customers", Description: "客户（免登录）customers, without login"},
 		{Name: "staff", Description: "人员 staff"},
 		{Name: "calendar", Description: "日历与放假通知 calendar and holiday notices"},
@@ -99,7 +101,7 @@ func (dateSchema) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date", Examples: []any{"2026-12-08"}}
 }
 func (utilitySchema) Schema(huma.Registry) *huma.Schema {
-	return enumerated("用能类型 utility", casework.Water, casework.Gas)
+	return enumerated("用能类型；电、热属其他单位，代收后转交 utility; electricity and heat are another company's and handed over", casework.Water, casework.Gas, casework.Electricity, casework.Heat)
 }
 func (laneSchema) Schema(huma.Registry) *huma.Schema {
 	return enumerated("服务模式 lane", casework.Lane101, casework.Lane201)

@@ -85,8 +85,6 @@ func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
 			422, "invalid_input", []string{"site.district"}},
 		"unknown channel": {asked{as: "taskforce", path: "/v1/connection-requests", body: requestWith(func(o object) { o["channel"] = "fax" })},
 			422, "invalid_input", []string{"channel"}},
-		"gas where water is served": {asked{as: "taskforce", path: "/v1/connection-requests", body: requestWith(func(o object) { o["utility"] = "gas" })},
-			409, "utility_not_served", nil},
 		"forbidden charge": {asked{as: "engineering", path: "/v1/cases/W1/charges", body: object{"kind": "metering_device", "amount": 10000, "note": "水表"}},
 			409, "charge_forbidden", nil},
 		"pause for no reason": {asked{as: "taskforce", path: "/v1/cases/W1/pause", body: object{"reason": "holiday", "planned_end": "2026-12-02T09:00:00+08:00"}},

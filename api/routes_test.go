@@ -19,7 +19,7 @@ import (
 // address fills in an operation's path.
 func address(path string) string {
 	return strings.NewReplacer("{number}", "W1", "{id}", "W1-T1", "{kind}", "callback", "{name}", "x",
-		"{deadline}", "lane", "{version}", "current", "{rung}", "breach", "{delivery}", "1", "{month}", "2026-11", "{account}", "0000000001").Replace(path)
+		"{deadline}", "lane", "{version}", "current", "{rung}", "breach", "{delivery}", "1", "{report}", "1", "{month}", "2026-11", "{account}", "0000000001").Replace(path)
 }
 
 // Every operation that is not declared public asks who is calling, then
@@ -42,7 +42,7 @@ func TestEveryOperationIsGuarded(t *testing.T) {
 		t.Run(r.id, func(t *testing.T) {
 			t.Parallel()
 			if r.access.public {
-				require.True(t, r.tag == "health" || r.tag == "customers" || r.id == "log-in", "%s is public", r.id)
+				require.True(t, r.tag == "health" || r.tag == "customers" || r.id == "log-in" || strings.HasPrefix(r.id, "platform-message"), "%s is public", r.id)
 				return
 			}
 			refused(t, w.ask(t, asked{method: r.method, path: address(r.path)}), 401, "not_logged_in")

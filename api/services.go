@@ -17,10 +17,10 @@ func (a *API) registerServices() {
 			"hand in a transfer, a closing or an order of 12345; accepted once per channel and external number"),
 	}, a.acceptService)
 	handle(a, route{
-		id: "record-visit", method: http.MethodPost, path: "/v1/cases/{number}/visits", tag: "services",
+		id: "record-order-visit", method: http.MethodPost, path: "/v1/cases/{number}/order-visits", tag: "services",
 		access:  forRoles(casework.Hotline, casework.Platform),
 		summary: casework.Say("登记12345对工单的回访结果；不满意的重新办理", "record what 12345 found when it asked the caller; who is not satisfied brings the order back"),
-	}, a.recordVisit)
+	}, a.recordOrderVisit)
 	handle(a, route{
 		id: "extend-order", method: http.MethodPost, path: "/v1/cases/{number}/order-extension", tag: "services",
 		access:  forRoles(casework.Hotline, casework.Platform),
@@ -57,10 +57,10 @@ func (a *API) acceptService(ctx context.Context, in *struct{ Body casework.Servi
 	if err != nil {
 		return nil, err
 	}
-	return a.acceptance(got), nil
+	return &acceptanceReply{Status: statusOf(got.Status), Location: a.link("/v1/cases/%s", got.Number), Body: got}, nil
 }
 
-type visitInput struct {
+type orderVisitInput struct {
 	CaseAddress
 	Body struct {
 		Satisfied bool      `json:"satisfied" doc:"来电人满意 the caller is satisfied"`
@@ -71,9 +71,9 @@ type visitInput struct {
 	}
 }
 
-func (a *API) recordVisit(ctx context.Context, in *visitInput) (*doneReply, error) {
+func (a *API) recordOrderVisit(ctx context.Context, in *orderVisitInput) (*doneReply, error) {
 	b := in.Body
-	return a.do(ctx, in.Number, casework.RecordVisit{
+	return a.do(ctx, in.Number, casework.RecordOrderVisit{
 		By: by(ctx), Satisfied: b.Satisfied, Solved: b.Solved, Comment: b.Comment, VisitedAt: b.VisitedAt, ReplyBy: b.ReplyBy,
 	})
 }

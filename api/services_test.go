@@ -167,7 +167,7 @@ func TestOrderOf12345(t *testing.T) {
 	refused(t, w.ask(t, asked{as: "taskforce", path: "/v1/cases/WH1/contact"}), 403, "caller_secret")
 	w.act(t, asked{as: "hotline", path: "/v1/cases/WH1/contact"})
 	visit := object{"satisfied": true, "solved": true, "visited_at": noon}
-	refused(t, w.ask(t, asked{as: "platform", path: "/v1/cases/WH1/visits", body: visit}), 409, "not_answered")
+	refused(t, w.ask(t, asked{as: "platform", path: "/v1/cases/WH1/order-visits", body: visit}), 409, "not_answered")
 	w.act(t, asked{as: "hotline", path: "/v1/cases/WH1/order-extension", body: object{"decision": "requested", "until": noon.Add(96 * time.Hour), "reason": "管材到货延迟"}})
 	w.act(t, asked{as: "platform", path: "/v1/cases/WH1/order-extension", body: object{"decision": "granted"}})
 	require.Equal(t, noon.Add(96*time.Hour), w.cases["WH1"].Served.Order.ReplyBy.In(noon.Location()))

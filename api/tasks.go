@@ -85,6 +85,7 @@ type taskView struct {
 }
 
 func viewTask(l casework.TaskLine) taskView {
+	l.Input = maskLearnt(l.Input)
 	return taskView{
 		Task: l.Task, Title: l.Title(), HolderName: l.Holder(), District: l.District, DistrictName: l.District.Name(),
 		Applicant: l.Applicant, Address: l.Address, DueAt: l.DueAt, Stopped: l.Stopped,
@@ -105,7 +106,7 @@ func viewTaskOf(k *casework.Case, t *casework.Task, now time.Time) taskView {
 		line.Overdue = d.Overdue(now)
 	}
 	v := viewTask(line)
-	v.Checklist = k.Terms.Checklists[t.Kind]
+	v.Checklist = k.Checklist(t.Kind)
 	return v
 }
 
@@ -217,7 +218,7 @@ func (a *API) getTask(ctx context.Context, in *TaskAddress) (*reply[taskView], e
 		if err != nil {
 			return nil, err
 		}
-		v.Checklist = k.Terms.Checklists[line.Kind]
+		v.Checklist = k.Checklist(line.Kind)
 	}
 	return answer(v, nil)
 }
@@ -307,7 +308,13 @@ func (a *API) completeTask(ctx context.Context, in *completion) (*doneReply, err
 	if err := a.witnessed(ctx, in.Body.Input); err != nil {
 		return nil, err
 	}
-	return a.doTask(ctx, in.TaskAddress, casework.CompleteTask{By: by(ctx), Task: in.ID, Kind: in.Body.Kind, Input: in.Body.Input, Checked: in.Body.Checked})
+	proposed, err := a.assessed(ctx, in.ID, in.Body.Input)
+	if err != nil {
+		return nil, err
+	}
+	return a.doTask(ctx, in.TaskAddress, casework.CompleteTask{
+		By: by(ctx), Task: in.ID, Kind: in.Body.Kind, Input: in.Body.Input, Checked: in.Body.Checked, Proposal: proposed,
+	})
 }
 
 // witnessed refuses a second pair of eyes that belongs to nobody here: the case

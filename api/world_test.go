@@ -47,7 +47,7 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	m := &memory{
-		almanac: newAlmanac(), cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, billed: map[string]casework.BillingRequest{}, lines: map[string]casework.TaskLine{},
+		almanac: newAlmanac(), pipes: &pipes{}, cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, billed: map[string]casework.BillingRequest{}, lines: map[string]casework.TaskLine{},
 		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, blobs: map[string][]byte{},
 		held: map[string][]casework.Holding{},
 	}
@@ -60,7 +60,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	require.NoError(t, err)
 	w := &world{memory: m, ring: ring, log: &bytes.Buffer{}}
 	o := Options{
-		Store: m, Desk: m, Archive: m, Ring: ring, Printout: printed, Auth: AuthOptions{JWTKey: testKey}, Now: func() time.Time { return noon },
+		Store: m, Desk: m, Archive: m, Ring: ring, Printout: printed, Paper: drafted, Auth: AuthOptions{JWTKey: testKey}, Now: func() time.Time { return noon },
 		Logger: slog.New(slog.NewTextHandler(&locked{w: w.log}, nil)), PublicURL: "https://water.example.cn",
 		TemporalUIURL: "https://temporal.example.cn/", Version: "1.2.3",
 		Limits: Limits{PublicPerMinute: 1000, SessionsPerMinute: 1000},
@@ -256,6 +256,7 @@ func (w *world) openBy(t testing.TB, number string, rules casework.Terms) *casew
 // cases as the workflow would.
 type memory struct {
 	*almanac
+	*pipes
 	mu       sync.Mutex
 	cases    map[string]*casework.Case
 	events   []casework.Event
@@ -275,6 +276,8 @@ type memory struct {
 	leave    leave
 	held     map[string][]casework.Holding // who held the clock, by case
 	filter   any                           // the last one that a list was asked by
+
+	forwarded []casework.Forwarding
 
 	down error // what every call fails with
 }
@@ -349,6 +352,7 @@ func (m *memory) Start(_ context.Context, r casework.Receipt, _ bool) error {
 		return nil
 	}
 	k := casework.NewCase(r.Number, r.Request, testTerms, r.By, r.ReceivedAt)
+	k.Joint = r.Joint
 	k.Need(casework.ContactCustomer, "", 1, noon, noon)
 	m.commit(k)
 	r.Started = true
@@ -366,6 +370,106 @@ func (m *memory) Accept(_ context.Context, r casework.Request, by casework.Actor
 	got := casework.Receipt{Number: fmt.Sprintf("W2026%06d", len(m.receipts)+1), Request: r, By: by, ReceivedAt: now}
 	m.receipts[id] = got
 	return got, true, nil
+}
+
+func (m *memory) AcceptTogether(ctx context.Context, external string, requests []casework.Request, by casework.Actor, now time.Time) (casework.JointReceipt, bool, error) {
+	var rec casework.JointReceipt
+	created, before := false, false
+	for _, r := range requests {
+		r.ExternalNumber = external + "/" + string(r.Utility)
+		one, fresh, err := m.Accept(ctx, r, by, now)
+		if err != nil {
+			return rec, false, err
+		}
+		created, before = created || fresh, before || !fresh
+		rec.Receipts = append(rec.Receipts, one)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(requests) == 2 && created && !before {
+		rec.Number = "J" + rec.Receipts[0].Number[1:]
+		for i := range rec.Receipts {
+			r := &rec.Receipts[i]
+			r.Joint = &casework.Joint{Number: rec.Number, Sibling: rec.Receipts[1-i].Number, Utility: rec.Receipts[1-i].Request.Utility}
+			m.receipts[string(r.Request.Channel)+"/"+r.Request.ExternalNumber] = *r
+		}
+	} else if j := rec.Receipts[0].Joint; j != nil {
+		rec.Number = j.Number
+	}
+	return rec, created, nil
+}
+
+func (m *memory) JointReceipt(_ context.Context, number string) (casework.JointReceipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rec := casework.JointReceipt{Number: number}
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(m.receipts))) { // water first
+		if r := m.receipts[id]; r.Joint != nil && r.Joint.Number == number {
+			rec.Receipts = append(rec.Receipts, r)
+		}
+	}
+	if len(rec.Receipts) == 0 {
+		return rec, missing("case")
+	}
+	return rec, nil
+}
+
+func (m *memory) JointOf(_ context.Context, number string) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.receipts {
+		if r.Number == number && r.Joint != nil {
+			return r.Joint.Number, nil
+		}
+	}
+	return "", nil
+}
+
+func (m *memory) Forward(_ context.Context, f casework.Forwarding) (casework.Forwarding, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, known := range m.forwarded {
+		if known.Request.Channel == f.Request.Channel && known.Request.ExternalNumber == f.Request.ExternalNumber {
+			return known, false, nil
+		}
+	}
+	f.Number, f.State = fmt.Sprintf("Z2026%06d", len(m.forwarded)+1), casework.ForwardingWaits
+	m.forwarded = append(m.forwarded, f)
+	return f, true, nil
+}
+
+func (m *memory) Forwarding(_ context.Context, number string) (casework.Forwarding, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range m.forwarded {
+		if f.Number == number {
+			return f, nil
+		}
+	}
+	return casework.Forwarding{}, missing("forwarding")
+}
+
+func (m *memory) Forwardings(_ context.Context, f casework.ForwardingFilter) ([]casework.Forwarding, string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.filter = f
+	return slices.Clone(m.forwarded), "", nil
+}
+
+func (m *memory) HandForwarding(ctx context.Context, number string, h casework.HandForwarding, by string, now time.Time) (casework.Forwarding, error) {
+	f, err := m.Forwarding(ctx, number)
+	if err != nil {
+		return f, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f.State, f.HandedTo, f.Note, f.HandedBy, f.HandedAt = casework.ForwardingDone, h.To, h.Note, by, now
+	for i := range m.forwarded {
+		if m.forwarded[i].Number == number {
+			m.forwarded[i] = f
+		}
+	}
+	return f, nil
 }
 
 func (m *memory) Receipt(context.Context, string) (casework.Receipt, error) {
@@ -619,4 +723,9 @@ func (m *memory) Delete(_ context.Context, key string) error {
 // printed stands in for the drawn page.
 func printed(k *casework.Case, events []casework.Event, clock reports.Clock, _ time.Time) ([]byte, error) {
 	return fmt.Appendf(nil, "<p>%s %d %s</p>", k.Number, len(events), clock.Case), nil
+}
+
+// drafted stands in for a paper.
+func drafted(kind casework.DocumentKind, k *casework.Case, _ time.Time) (string, []byte, error) {
+	return "", fmt.Appendf(nil, "<p>%s %s %s</p>", kind, k.Number, k.Request.Contact.Phone), nil
 }

@@ -44,6 +44,9 @@ func (b By) check(k *Case) error {
 	if k.Status.Ended() {
 		return Refuse(Conflict, "case_ended", Sayf("案件%[1]s，不能再操作", "the case is %[2]s; nothing can be done any more", k.Status.Name(), k.Status))
 	}
+	if k.Status == PassingOn {
+		return Refuse(Conflict, "passing_on", Say("案件正在转办，请稍后按新编号办理", "the case is being passed on; act on it under its new number shortly"))
+	}
 	if err := b.current(k); err != nil {
 		return err
 	}
@@ -124,6 +127,9 @@ type CompleteTask struct {
 	Input json.RawMessage `json:"input"`
 	// Checked are the items of the kind's checklist that were confirmed.
 	Checked []string `json:"checked,omitempty"`
+	// Proposal is what the register proposed to an assessment when it was
+	// decided; the api fills it in.
+	Proposal *Proposal `json:"proposal,omitempty"`
 }
 
 // Apply implements [Action].
@@ -162,7 +168,7 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	}
 	var c Check
 	in.check(&c, k, t, now)
-	a.checklist(&c, k.Terms.Checklists[t.Kind], in)
+	a.checklist(&c, k.Checklist(t.Kind), in)
 	if err := c.Err(); err != nil {
 		return err
 	}
@@ -172,6 +178,9 @@ func (a CompleteTask) Apply(k *Case, now time.Time) error {
 	t.State, t.DoneAt, t.DoneBy, t.Input = TaskDone, now, a.Actor.ID, a.Input
 	closed := *t
 	k.closeDeadline(closed.ID, true, now, now)
+	if a.Proposal != nil && closed.Kind == AssessNetwork {
+		k.Proposed = a.Proposal
+	}
 	closed.Outcome = in.apply(k, &closed, a.Actor, now)
 	k.changes.task(closed)
 	k.dropEnded()
@@ -392,7 +401,7 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 	if err := a.check(k); err != nil {
 		return err
 	}
-	if err := a.need(Customer, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
+	if err := a.need(Customer, Platform, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
 		return err
 	}
 	var c Check
@@ -410,7 +419,7 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 	case k.Kind != ConnectionCase:
 		return Refuse(Conflict, "not_a_connection", Say("只有报装可由客户撤回", "only a connection is withdrawn by its customer"))
 	case k.Supply != nil:
-		return Refuse(Conflict, "already_supplied", Sayf("已于 %s 通水，不能撤回；如需销户请办理销户", "supply was turned on at %s; close the account instead", Clock(k.Supply.SuppliedAt)))
+		return Refuse(Conflict, "already_supplied", Sayf("已于 %[1]s 通%[2]s，不能撤回；如需销户请办理销户", "supply was turned on at %[1]s; close the account instead", Clock(k.Supply.SuppliedAt), k.Request.Utility.Flow()))
 	}
 	k.withdraw(a.Reason, a.Actor, now)
 	return nil
@@ -418,6 +427,7 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 
 // withdraw cancels what is open. The workflow then has undone what was begun.
 func (k *Case) withdraw(reason string, by Actor, now time.Time) {
+	k.passPermits()
 	k.Status, k.WithdrawnAt, k.Withdrawal = Withdrawing, now, reason
 	k.record(now, by, WithdrawalRequested, "", Say("客户撤回申请", "withdrawn by the customer"), reasonData(reason))
 	k.cancelAll(now)
@@ -467,6 +477,9 @@ func (k *Case) End(s Status, now time.Time) {
 	kind, note := CaseClosed, Say("办结归档", "closed")
 	if s == Withdrawn {
 		kind, note = CaseWithdrawn, Say("撤回完成", "withdrawn")
+	}
+	if s == PassedOn {
+		kind, note = CasePassedOn, Sayf("已转办，后续见 %[1]s", "passed on; it goes on as %[1]s", k.GoesOnAs())
 	}
 	k.record(now, System(), kind, "", note, nil)
 }
@@ -520,8 +533,12 @@ func (a AmendRequest) Apply(k *Case, now time.Time) error {
 	before := k.Request
 	k.Request = r
 	k.Service.amend(r)
+	if k.Joint != nil && (a.Applicant != nil || a.Contact != nil || a.Address != nil) {
+		k.Joint.PeopleAt = now
+	}
 	k.record(now, a.Actor, Amended, "", Sayf("更正：%s", "amended: %s", strings.Join(fields, ", ")),
 		map[string]any{"reason": a.Reason, "before": before})
+	k.settleAmended(a.Actor, now)
 	return nil
 }
 
@@ -583,7 +600,7 @@ func (a AttachDocument) Apply(k *Case, now time.Time) error {
 func (k *Case) attach(d Document, by Actor, now time.Time) {
 	k.Documents = append(k.Documents, d)
 	k.changes.Documents = append(k.changes.Documents, d)
-	k.record(now, by, DocumentAttached, "", Sayf("归档材料：%[1]s", "document attached: %[2]s", d.Kind.Name(), d.Kind),
+	k.record(now, by, DocumentAttached, "", Sayf("归档材料：%[1]s", "document attached: %[2]s", d.Kind.NameFor(k.Request.Utility), d.Kind),
 		map[string]string{"document": d.ID, "kind": string(d.Kind)})
 }
 
@@ -642,7 +659,7 @@ func (a ConfirmDesign) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	switch {
-	case k.Survey == nil || k.Survey.Design == nil:
+	case k.ChosenDesign() == nil:
 		return Refuse(Conflict, "no_design", Say("设计方案尚未出具", "there is no design yet"))
 	case !k.DesignConfirmedAt.IsZero():
 		return Refuse(Conflict, "already_confirmed", Sayf("方案已于 %s 确认", "confirmed already at %s", Clock(k.DesignConfirmedAt)))
@@ -667,7 +684,7 @@ func (a ConfirmAcceptance) Apply(k *Case, now time.Time) error {
 	}
 	switch {
 	case k.Supply == nil:
-		return Refuse(Conflict, "not_supplied", Say("尚未通水", "supply is not on yet"))
+		return Refuse(Conflict, "not_supplied", Say("尚未通"+k.Request.Utility.Flow(), "supply is not on yet"))
 	case !k.AcceptanceConfirmed.IsZero():
 		return Refuse(Conflict, "already_confirmed", Sayf("已于 %s 确认验收", "confirmed already at %s", Clock(k.AcceptanceConfirmed)))
 	}
@@ -708,8 +725,8 @@ func (a Rate) Apply(k *Case, now time.Time) error {
 	switch {
 	case k.Service != nil && k.CompletedAt.IsZero():
 		return Refuse(Conflict, "not_done", Say("办结后方可评价", "a rating can be given once it is done"))
-	case k.Service == nil && k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing:
-		return Refuse(Conflict, "not_supplied", Say("通水后方可评价", "a rating can be given once supply is on"))
+	case k.Service == nil && k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing || k.Status == PassedOn:
+		return Refuse(Conflict, "not_supplied", Say("通"+k.Request.Utility.Flow()+"后方可评价", "a rating can be given once supply is on"))
 	case len(k.Evaluated.Ratings) >= maxRatings:
 		return Refuse(Conflict, "too_many_ratings", Sayf("每案最多 %d 次评价", "a case takes at most %d ratings", maxRatings))
 	}

@@ -295,7 +295,7 @@ func (k *Case) changed(reference string, by Actor, now time.Time) {
 	k.record(now, by, HolderChanged, "", Say("户主已变更，已告知双方", "the account has its new holder; both are told"), referenceData(reference))
 	k.touch(now, by, ZeroBurden, false, Say("告知新户主过户完成", "the new holder is told"))
 	k.touch(now, by, ZeroBurden, false, Say("告知原户主过户完成", "the former holder is told"))
-	k.finish(Say("过户完成", "the transfer is done"), now)
+	k.finishService(Say("过户完成", "the transfer is done"), now)
 }
 
 // closed notes that the account is closed in billing.
@@ -303,7 +303,7 @@ func (k *Case) closed(reference string, by Actor, now time.Time) {
 	k.Served.ClosedAt, k.Served.Reference = now, reference
 	k.record(now, by, AccountClosed, "", Say("账户已注销，已告知客户", "the account is closed; the customer is told"), referenceData(reference))
 	k.touch(now, by, ZeroBurden, false, Say("告知销户完成", "told that the account is closed"))
-	k.finish(Say("销户完成", "the closing is done"), now)
+	k.finishService(Say("销户完成", "the closing is done"), now)
 }
 
 func referenceData(reference string) any {
@@ -313,8 +313,8 @@ func referenceData(reference string) any {
 	return map[string]string{"reference": reference}
 }
 
-// finish notes that what was asked for is done; the customer is called next.
-func (k *Case) finish(note Text, now time.Time) {
+// finishService notes that what was asked for is done; the customer is called next.
+func (k *Case) finishService(note Text, now time.Time) {
 	k.CompletedAt = now
 	k.record(now, System(), CaseCompleted, "", note, nil)
 }

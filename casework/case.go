@@ -45,6 +45,13 @@ type Case struct {
 	Documents []Document     `json:"documents,omitempty"`
 	Drafts    []DocumentKind `json:"drafts,omitempty"` // documents that the system has yet to write
 
+	// Joint is set where the case belongs to a joint request.
+	Joint *Joint `json:"joint,omitempty"`
+	// Passes are the times at which it was passed on inside; PassedFrom is the
+	// case that it goes on from.
+	Passes     []Pass `json:"passes,omitempty"`
+	PassedFrom string `json:"passed_from,omitempty"`
+
 	Facts
 
 	WithdrawnAt time.Time `json:"withdrawn_at,omitzero"` // when the customer withdrew
@@ -56,8 +63,11 @@ type Case struct {
 
 // Facts are what is known so far, each recorded by the task that found it out.
 type Facts struct {
-	Contacted   *ContactInput     `json:"contacted,omitempty"`
-	Assessment  *AssessmentInput  `json:"assessment,omitempty"`
+	Contacted  *ContactInput    `json:"contacted,omitempty"`
+	Assessment *AssessmentInput `json:"assessment,omitempty"`
+	// Reassessments counts how often an application wanted more than was assessed.
+	Reassessments int `json:"reassessments,omitempty"`
+
 	Upgrade     *UpgradeFact      `json:"upgrade,omitempty"`
 	Briefed     *BriefingInput    `json:"briefed,omitempty"`
 	Appointment *AppointmentInput `json:"appointment,omitempty"`
@@ -84,6 +94,14 @@ type Facts struct {
 	Reading       *ReadingInput         `json:"reading,omitempty"`
 	Confirmed     []Department          `json:"confirmed,omitempty"`
 	CompletedAt   time.Time             `json:"completed_at,omitzero"` // acceptance done
+
+	Visits        []VisitFact   `json:"visits,omitempty"`     // 走访
+	LeadFollow    calendar.Date `json:"lead_follow,omitzero"` // when a lead is followed up
+	LeadFollowUps int           `json:"lead_follow_ups,omitempty"`
+	Applied       *Application  `json:"applied,omitempty"`  // set where the case began as a lead
+	Proposed      *Proposal     `json:"proposed,omitempty"` // what the register proposed to the assessment
+
+	Gas GasFact `json:"gas,omitzero"` // of a gas connection alone
 
 	Evaluated   EvaluationFact `json:"evaluation,omitzero"`
 	UpgradeWork UpgradeWork    `json:"upgrade_work,omitzero"` // of an upgrade case
@@ -178,6 +196,10 @@ const (
 	Amended                       EventKind = "amended"
 	DocumentAttached              EventKind = "document_attached"
 	ChargeProposed                EventKind = "charge_proposed"
+	ConnectionJudged              EventKind = "connection_judged" // small or not; gas
+	QuoteMade                     EventKind = "quote_made"
+	QuoteAgreed                   EventKind = "quote_agreed"
+	ContractSigned                EventKind = "contract_signed"
 	RungFired                     EventKind = "rung_fired"
 	Acknowledged                  EventKind = "escalation_acknowledged"
 	EscalationAnswered            EventKind = "escalation_answered"
@@ -193,6 +215,17 @@ const (
 	CaseCompleted                 EventKind = "completed"
 	CaseClosed                    EventKind = "closed"
 	CaseReopened                  EventKind = "reopened"
+	LeadApplied                   EventKind = "applied"
+	VisitRecorded                 EventKind = "visit_recorded"
+	SiteLocated                   EventKind = "site_located"
+
+	// JointShared: what the sibling of a joint request told was taken over.
+	JointShared EventKind = "joint_shared"
+
+	// Passing a case on inside (转办).
+	PassOnRequested EventKind = "pass_on_requested"
+	CasePassedOn    EventKind = "passed_on"
+	CaseTakenOver   EventKind = "taken_over"
 
 	AccountCleared     EventKind = "account_cleared"
 	ArrearsFound       EventKind = "arrears_found"
@@ -204,7 +237,7 @@ const (
 	OrderAnswered      EventKind = "order_answered"
 	ExtensionRequested EventKind = "extension_requested"
 	ExtensionSettled   EventKind = "extension_settled"
-	VisitRecorded      EventKind = "visit_recorded"
+	OrderVisited       EventKind = "order_visited"
 	OrderAgain         EventKind = "order_again"
 )
 
@@ -245,8 +278,15 @@ func NewCase(number string, r Request, terms Terms, by Actor, now time.Time) *Ca
 		k.Lane = terms.Lane
 	}
 	k.record(now, by, Received, "", Sayf("收到%[1]s报装（%[2]s）", "%[3]s request received by %[4]s", r.Utility.Name(), r.Channel.Name(), r.Utility, r.Channel), nil)
+	if r.Visit != nil {
+		k.visited(*r.Visit, by, now)
+		k.followLead(r.Visit.NextOn)
+	}
 	k.touchIntake(by, now)
-	k.needDraft(Booking)
+	// A lead that lacks something has its booking drawn when somebody applies.
+	if len(k.MissingForApplication()) == 0 {
+		k.needDraft(Booking)
+	}
 	return k
 }
 
@@ -256,6 +296,7 @@ func NewCase(number string, r Request, terms Terms, by Actor, now time.Time) *Ca
 func NewUpgrade(number string, parent *Case, now time.Time) *Case {
 	r := parent.Request
 	r.Contact = Contact{} // the upgrade's crews have no business with the customer's phone
+	r.Lead, r.Visit = false, nil
 	return &Case{
 		Number: number, Kind: UpgradeCase, Parent: parent.Number, Terms: parent.Terms, Request: r,
 		Lane: parent.Lane, ReceivedAt: now, ReceivedBy: System().ID, Status: Open, Stage: Upgrade,
@@ -651,8 +692,11 @@ func (k *Case) Recalculate() {
 // InCharge is the department that holds the earliest open task; the taskforce
 // where none is open.
 func (k *Case) InCharge() Department {
-	if len(k.Tasks) > 0 {
-		return k.Tasks[0].Department
+	for i := range k.Tasks {
+		// What was deferred waits for the customer beside the work.
+		if t := &k.Tasks[i]; t.Kind != CompleteDeferred || len(k.Tasks) == 1 {
+			return t.Department
+		}
 	}
 	return Department(Taskforce)
 }

@@ -97,7 +97,7 @@ func (k *Case) NoteHolder(now time.Time) {
 	}
 	switch {
 	case c.Now.N == 0:
-		c.Now = Holding{N: 1, Party: party, Stopped: stopped, From: k.ReceivedAt}
+		c.Now = Holding{N: 1, Party: party, Stopped: stopped, From: k.ArrivedAt()}
 	case c.Now.Party == party && c.Now.Stopped == stopped:
 		return
 	default:
@@ -136,20 +136,27 @@ func (k *Case) holder() (party Party, stopped, holds bool) {
 	}
 	for i := range k.Tasks {
 		switch t := &k.Tasks[i]; t.Kind {
-		case RecordPermitResult, FollowUp, SettleArrears: // these wait for others
+		case RecordPermitResult, FollowUp, FollowUpLead, CompleteDeferred, SettleArrears: // these wait for others
 		default:
 			return Party(t.Department), false, true
 		}
 	}
 	switch {
-	case len(k.Tasks) > 0 && (k.Tasks[0].Kind == FollowUp || k.Tasks[0].Kind == SettleArrears):
+	case len(k.Tasks) > 0 && (k.Tasks[0].Kind == FollowUp || k.Tasks[0].Kind == FollowUpLead || k.Tasks[0].Kind == SettleArrears):
 		return PartyCustomer, false, true
-	case len(k.Tasks) > 0:
+	case k.waitsFor(RecordPermitResult):
 		return PartyAuthority, false, true
 	case k.Upgrade.Pending():
 		return PartyUpgrade, false, true
+	case len(k.Tasks) > 0:
+		return PartyCustomer, false, true
 	}
 	return Party(Taskforce), false, true
+}
+
+// waitsFor tells whether a task of a kind is open.
+func (k *Case) waitsFor(kind TaskKind) bool {
+	return slices.ContainsFunc(k.Tasks, func(t Task) bool { return t.Kind == kind })
 }
 
 // party is who makes the clock stand for a reason.

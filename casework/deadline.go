@@ -81,7 +81,7 @@ type Extension struct {
 // Move is a deadline that another calendar, another policy or an extension
 // moved.
 type Move struct {
-	Deadline string       `json:"deadline"`
+	Deadline string       `json:"deadline" doc:"任务编号，或 lane the task's ID, or lane"`
 	Limit    LimitName    `json:"limit"`
 	From     calendar.Due `json:"from"`
 	To       calendar.Due `json:"to"`

@@ -20,6 +20,12 @@ const (
 	CommencementReport     DocumentKind = "commencement_report"     // 开工报告, drafted
 	AcceptanceConfirmation DocumentKind = "acceptance_confirmation" // 客户验收确认单
 
+	// Those of gas alone, all drafted.
+	Quotation           DocumentKind = "quotation"            // 报价单
+	ConnectionContract  DocumentKind = "connection_contract"  // 入户合同
+	SupplyContract      DocumentKind = "supply_contract"      // 用气合同
+	CommissioningRecord DocumentKind = "commissioning_record" // 安全检查与通气记录
+
 	Briefing     DocumentKind = "briefing"      // 供水现状告知书, drafted from the assessment
 	SurveyRecord DocumentKind = "survey_record" // 勘察记录
 	Evidence     DocumentKind = "evidence"      // 佐证材料: of a pause, a rectification, a visit
@@ -34,7 +40,8 @@ const (
 func DocumentKinds() []DocumentKind {
 	return []DocumentKind{
 		Booking, NoticeOfAcceptance, ConstructionDrawing, MaterialRequisition, PriceControlSheet, PermitReceipt,
-		CommencementReport, AcceptanceConfirmation, Briefing, SurveyRecord, Evidence, OtherPaper,
+		CommencementReport, AcceptanceConfirmation, Quotation, ConnectionContract, SupplyContract, CommissioningRecord,
+		Briefing, SurveyRecord, Evidence, OtherPaper,
 		IdentityPaper, TitlePaper, SaleContractPaper,
 	}
 }
@@ -61,6 +68,14 @@ func (d DocumentKind) Name() string {
 		return "开工报告"
 	case AcceptanceConfirmation:
 		return "客户验收确认单"
+	case Quotation:
+		return "报价单"
+	case ConnectionContract:
+		return "入户合同"
+	case SupplyContract:
+		return "用气合同"
+	case CommissioningRecord:
+		return "安全检查与通气记录"
 	case Briefing:
 		return "供水现状告知书"
 	case SurveyRecord:
@@ -83,7 +98,8 @@ func (d DocumentKind) Name() string {
 // that nobody is asked for it.
 func (d DocumentKind) Drafted() bool {
 	switch d {
-	case Booking, NoticeOfAcceptance, MaterialRequisition, CommencementReport, AcceptanceConfirmation, Briefing:
+	case Booking, NoticeOfAcceptance, MaterialRequisition, CommencementReport, AcceptanceConfirmation, Briefing,
+		Quotation, ConnectionContract, SupplyContract, CommissioningRecord:
 		return true
 	default:
 		return false
@@ -106,7 +122,8 @@ type Document struct {
 
 // RequiredDocuments lists what must be there before construction ends
 // (measures part 2, item 5): all eight, the permit receipt only where a permit
-// was needed. A case of another service has no construction.
+// was needed; of gas the contracts and the commissioning record beside them. A
+// case of another service has no construction.
 func (k *Case) RequiredDocuments() []DocumentKind {
 	if k.Service != nil {
 		return nil
@@ -115,10 +132,28 @@ func (k *Case) RequiredDocuments() []DocumentKind {
 		Booking, NoticeOfAcceptance, ConstructionDrawing, MaterialRequisition, PriceControlSheet,
 		CommencementReport, AcceptanceConfirmation,
 	}
-	if len(k.Permits) > 0 {
+	if k.receipts() > 0 {
 		need = slices.Insert(need, 5, PermitReceipt)
 	}
+	if k.gas() {
+		for _, c := range k.Gas.Contracts {
+			need = append(need, c.Kind.document())
+		}
+		need = append(need, CommissioningRecord)
+	}
 	return need
+}
+
+// receipts is how many permit receipts belong into the case: one for each
+// permit, but for those that lie in the file of the sibling that filed them.
+func (k *Case) receipts() int {
+	n := 0
+	for i := range k.Permits {
+		if k.Permits[i].SharedWith == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // MissingDocuments lists the required documents that are not there yet. A
@@ -128,7 +163,7 @@ func (k *Case) MissingDocuments() []DocumentKind {
 	for _, kind := range k.RequiredDocuments() {
 		want := 1
 		if kind == PermitReceipt {
-			want = len(k.Permits)
+			want = k.receipts()
 		}
 		if k.countDocuments(kind) < want {
 			missing = append(missing, kind)

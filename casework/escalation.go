@@ -144,6 +144,7 @@ const (
 	MessageClimb    MessageKind = "climb"     // an escalation climbed unanswered
 	MessagePauseEnd MessageKind = "pause_end" // a pause has reached its planned end
 	MessageReview   MessageKind = "review"    // a pause lasts beyond the policy's bound
+	MessagePassedOn MessageKind = "passed_on" // a case was passed on to them
 )
 
 // Name is the occasion's Chinese name.
@@ -157,13 +158,15 @@ func (k MessageKind) Name() string {
 		return "暂停到期"
 	case MessageReview:
 		return "暂停复核"
+	case MessagePassedOn:
+		return "转办"
 	}
 	return string(k)
 }
 
 // MessageKinds lists the occasions of messages.
 func MessageKinds() []MessageKind {
-	return []MessageKind{MessageRung, MessageClimb, MessagePauseEnd, MessageReview}
+	return []MessageKind{MessageRung, MessageClimb, MessagePauseEnd, MessageReview, MessagePassedOn}
 }
 
 // Message is what a person is told, once through each outlet that carries it.

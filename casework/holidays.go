@@ -160,12 +160,9 @@ type CalendarVersion struct {
 // DeadlineMove is a live deadline that a calendar moves: its due moment, the
 // time that is left of it, its mark as provisional, or only its rungs.
 type DeadlineMove struct {
-	Case     string       `json:"case"`
-	District District     `json:"district"`
-	Deadline string       `json:"deadline" doc:"任务编号，或 lane the task's ID, or lane"`
-	Limit    LimitName    `json:"limit"`
-	From     calendar.Due `json:"from"`
-	To       calendar.Due `json:"to"`
+	Case     string   `json:"case"`
+	District District `json:"district"`
+	Move
 	// RungsOnly tells that the due moment stays and only a step of the ladder
 	// moves.
 	RungsOnly bool `json:"rungs_only,omitempty" doc:"仅提醒或升级时刻变化 only a reminder or an escalation moves"`
@@ -176,7 +173,7 @@ type DeadlineMove struct {
 // twice has nothing to do the second time.
 func (d *Deadline) MoveBy(cal *calendar.Calendar) (DeadlineMove, bool) {
 	next := d.WorkOut(cal, cal.Version())
-	m := DeadlineMove{Deadline: d.ID, Limit: d.Limit, From: d.Due, To: next.Due}
+	m := DeadlineMove{Move: Move{Deadline: d.ID, Limit: d.Limit, From: d.Due, To: next.Due}}
 	if !sameDue(d.Due, next.Due) {
 		return m, true
 	}

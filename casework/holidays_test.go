@@ -103,7 +103,7 @@ func TestMoveBy(t *testing.T) {
 
 	m, moved = d.MoveBy(by(off(2026, 12, 31), off(2027, 1, 1)))
 	require.True(t, moved)
-	require.Equal(t, casework.DeadlineMove{Deadline: "W1-T1", Limit: "contact_customer", From: d.Due, To: calendar.Due{At: m.To.At}}, m)
+	require.Equal(t, casework.DeadlineMove{Move: casework.Move{Deadline: "W1-T1", Limit: "contact_customer", From: d.Due, To: calendar.Due{At: m.To.At}}}, m)
 	require.Equal(t, "2027-01-04 17:00", casework.Clock(m.To.At))
 
 	later := d.WorkOut(by(off(2026, 12, 31)), "x")

@@ -54,6 +54,8 @@ func (in *NoteInput) check(c *Check, _ *Case, _ *Task, _ time.Time) { text(c, "n
 
 func (in *NoteInput) apply(k *Case, t *Task, by Actor, now time.Time) string {
 	switch t.Kind {
+	case AcceptTransfer:
+		k.acceptPass(by, now)
 	case HandOverPermit:
 		if p := k.permit(PermitKind(t.Qualifier)); p != nil {
 			p.HandedOverAt = now
@@ -71,6 +73,10 @@ func (in *NoteInput) apply(k *Case, t *Task, by Actor, now time.Time) string {
 		}
 	case ReleaseMaterials:
 		k.Materials = nil
+	case VoidContract:
+		if c := k.Contract(ContractKind(t.Qualifier)); c != nil {
+			c.VoidedAt = now
+		}
 	case WithdrawPermit:
 		if p := k.permit(PermitKind(t.Qualifier)); p != nil {
 			p.WithdrawnAt = now
@@ -91,12 +97,30 @@ type ContactInput struct {
 	Diameter    int           `json:"diameter,omitempty" doc:"口径(毫米) nominal diameter in mm"`
 	Use         string        `json:"use,omitempty" doc:"用途 use"`
 	Note        string        `json:"note,omitempty" doc:"备注 note"`
+	// A lead may not say whom to call; then this is where it is found out.
+	Nobody    bool       `json:"nobody,omitempty" doc:"意向尚无联系人（如地块未定入驻企业），备注中说明 nobody to talk to yet; the note says why"`
+	Applicant *Applicant `json:"applicant,omitempty" doc:"意向所缺的单位 the applicant, where the lead lacks it"`
+	Contact   *Contact   `json:"contact,omitempty" doc:"意向所缺的联系人 whom to call, where the lead lacks it"`
+	Address   string     `json:"address,omitempty" doc:"意向所缺的地址 the address, where the lead lacks it"`
+	Position  *Position  `json:"position,omitempty" doc:"意向所缺的坐标 the position, where the lead lacks it"`
 }
 
+// nobodyYet is the outcome of a contact for which there is nobody yet.
+const nobodyYet = "nobody"
+
 func (in *ContactInput) check(c *Check, k *Case, _ *Task, _ time.Time) {
-	oneOf(c, "by", in.By, "phone", "online", "visit")
-	text(c, "note", in.Note, false)
+	if !in.Nobody {
+		oneOf(c, "by", in.By, "phone", "online", "visit")
+	}
+	text(c, "note", in.Note, in.Nobody)
 	k.demandWith(in).check(c)
+	r := k.learn(c, in.Applicant, in.Contact, in.Address, in.Position)
+	switch {
+	case in.Nobody:
+		c.Require(r.Lead && r.Contact.Phone == "", "nobody", Say("已有联系人，请联系", "there is somebody to call"))
+	case r.Lead && r.Contact.Phone == "":
+		c.Field("contact", Say("请填写联系人和电话；尚无联系人时请勾选 nobody 并说明", "whom to call is missing; where there is nobody yet, set nobody and say why"))
+	}
 }
 
 // demandWith is the request's demand with what the contact added.
@@ -124,8 +148,23 @@ func (k *Case) demandWith(in *ContactInput) Demand {
 }
 
 func (in *ContactInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
-	k.Request.Demand = k.demandWith(in)
-	k.Contacted = in
+	demand := k.demandWith(in)
+	var c Check
+	k.Request = k.learn(&c, in.Applicant, in.Contact, in.Address, in.Position)
+	k.Request.Demand = demand
+	// Who was found out stands in the request alone, where it is masked.
+	fact := *in
+	fact.Applicant, fact.Contact = nil, nil
+	k.Contacted = &fact
+	if k.Joint != nil && (in.BuildFrom != (calendar.Date{}) || in.BuildTo != (calendar.Date{})) {
+		k.Joint.ScheduleAt = now
+	}
+	if k.Joint != nil && (in.Applicant != nil || in.Contact != nil || in.Address != "") {
+		k.Joint.PeopleAt = now
+	}
+	if in.Nobody {
+		return nobodyYet
+	}
 	if in.By == "visit" {
 		k.touch(now, by, ZeroVisit, false, Say("主动上门对接", "visited by us"))
 	} else {
@@ -148,10 +187,11 @@ const (
 type AssessmentInput struct {
 	Result       NetworkResult `json:"result" enum:"adequate,upgrade_needed,no_main" doc:"评估结论 result"`
 	MainDiameter int           `json:"main_diameter,omitempty" doc:"周边管径(毫米) diameter of the nearest main in mm"`
-	Pressure     float64       `json:"pressure,omitempty" doc:"水压(MPa) pressure in MPa"`
+	Pressure     float64       `json:"pressure,omitempty" doc:"水压或燃气压力(MPa) pressure in MPa"`
 	Distance     float64       `json:"distance,omitempty" doc:"距离(米) metres to the nearest main"`
-	Source       string        `json:"source,omitempty" doc:"现状水源 source of the water"`
+	Source       string        `json:"source,omitempty" doc:"现状水源或气源 source"`
 	Plan         string        `json:"plan,omitempty" doc:"改造或新建方案 the upgrade that is needed"`
+	Main         string        `json:"main,omitempty" doc:"接入的管线编号，见评估建议 number of the main that was chosen; see the assessment's proposal"`
 	Note         string        `json:"note,omitempty" doc:"备注 note"`
 }
 
@@ -161,11 +201,13 @@ func (in *AssessmentInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {
 		c.Require(in.MainDiameter >= 15 && in.MainDiameter <= 3000, "main_diameter",
 			Say("周边管径应在 15 至 3000 毫米之间", "the main's diameter must be between 15 and 3000 mm"))
 		c.Require(in.Pressure > 0 && in.Pressure <= 2.5, "pressure",
-			Say("水压应大于 0 且不超过 2.5 MPa", "pressure must be above 0 and at most 2.5 MPa"))
+			Say("压力应大于 0 且不超过 2.5 MPa", "pressure must be above 0 and at most 2.5 MPa"))
 	}
 	c.Require(in.Distance >= 0 && in.Distance <= 100_000, "distance",
 		Say("距离应在 0 至 100000 米之间", "distance must be between 0 and 100,000 m"))
 	text(c, "plan", in.Plan, in.Result == UpgradeNeeded || in.Result == NoMain)
+	c.Require(in.Main == "" || in.Result != NoMain, "main", Say("无管网时不填管线编号", "no main is chosen where there is none"))
+	c.Require(len([]rune(in.Main)) <= maxNumber, "main", tooLong(maxNumber))
 	text(c, "source", in.Source, false)
 	text(c, "note", in.Note, false)
 }
@@ -178,18 +220,24 @@ func (in *AssessmentInput) apply(k *Case, _ *Task, _ Actor, _ time.Time) string 
 
 // BriefingInput completes brief_customer.
 type BriefingInput struct {
-	Delivered string `json:"delivered" enum:"online,phone,visit" doc:"告知方式 how the briefing reached the customer"`
-	Note      string `json:"note,omitempty" doc:"备注 note"`
+	Delivered  string        `json:"delivered" enum:"online,phone,visit" doc:"告知方式 how the briefing reached the customer"`
+	FollowUpOn calendar.Date `json:"follow_up_on,omitzero" doc:"意向的下次跟进日期 of a lead: date of the next follow-up"`
+	Note       string        `json:"note,omitempty" doc:"备注 note"`
 }
 
-func (in *BriefingInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {
+func (in *BriefingInput) check(c *Check, k *Case, _ *Task, now time.Time) {
 	oneOf(c, "delivered", in.Delivered, "online", "phone", "visit")
 	text(c, "note", in.Note, false)
+	if in.FollowUpOn != (calendar.Date{}) {
+		c.Require(k.Request.Lead, "follow_up_on", Say("已申请的案件不设意向跟进日期", "a case that applied has no follow-up of a lead"))
+		followUpDate(c, "follow_up_on", in.FollowUpOn, now)
+	}
 }
 
 func (in *BriefingInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	k.Briefed = in
-	k.touch(now, by, ZeroBurden, false, Say("送达供水现状告知书", "briefing delivered"))
+	k.followLead(in.FollowUpOn)
+	k.touch(now, by, ZeroBurden, false, Say("送达"+Briefing.NameFor(k.Request.Utility), "briefing delivered"))
 	return done
 }
 
@@ -219,6 +267,9 @@ func (in *AppointmentInput) check(c *Check, _ *Case, _ *Task, now time.Time) {
 
 func (in *AppointmentInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	k.Appointment = in
+	if k.Joint != nil {
+		k.Joint.AgreedAt = now
+	}
 	k.touch(now, by, ZeroBurden, false, Say("电话预约踏勘时间", "survey date agreed"))
 	return done
 }
@@ -291,6 +342,10 @@ type Permit struct {
 	ReceiptNumber string      `json:"receipt_number,omitempty"`
 	HandedOverAt  time.Time   `json:"handed_over_at,omitzero"`
 	WithdrawnAt   time.Time   `json:"withdrawn_at,omitzero"`
+	// SharedWith is the sibling that files the permit for both (see joint.go);
+	// PassedTo the one that it was left to when this case was withdrawn.
+	SharedWith string `json:"shared_with,omitempty"`
+	PassedTo   string `json:"passed_to,omitempty"`
 }
 
 // refile makes the permit ready to be filed once more after a refusal.
@@ -310,9 +365,13 @@ func (k *Case) permit(kind PermitKind) *Permit {
 // Design is what is built, chosen from the standard atlas (标准图集).
 type Design struct {
 	Atlas         string  `json:"atlas" doc:"标准图集图号 sheet of the standard atlas"`
-	MeterDiameter int     `json:"meter_diameter" doc:"水表口径(毫米) meter size in mm"`
+	MeterDiameter int     `json:"meter_diameter,omitempty" doc:"水表口径(毫米)，用水必填 size of a water meter in mm"`
 	PipeMaterial  string  `json:"pipe_material" doc:"管材 pipe material"`
 	PipeLength    float64 `json:"pipe_length" doc:"管长(米) pipe length in metres"`
+
+	// Of gas.
+	Meter    MeterSize     `json:"meter,omitempty" enum:"G1.6,G2.5,G4,G6,G10,G16,G25,G40,G65,G100,G160,G250,G400,G650,G1000" doc:"燃气表规格，用气必填 size of a gas meter"`
+	Pressure PressureClass `json:"pressure,omitempty" enum:"low,medium_b,medium_a" doc:"压力级制，用气必填 pressure class of a gas pipe"`
 }
 
 func (d Design) check(c *Check, prefix string, atlas []string) {
@@ -340,11 +399,12 @@ type NotYet struct {
 type SurveyInput struct {
 	ConductedAt          time.Time    `json:"conducted_at" doc:"踏勘时间 when the survey took place"`
 	CustomerPresent      bool         `json:"customer_present,omitempty" doc:"客户到场 the customer was present"`
-	Connectable          bool         `json:"connectable" doc:"具备接水条件 can be connected"`
+	Connectable          bool         `json:"connectable" doc:"具备接入条件 can be connected"`
 	InformationChecked   bool         `json:"information_checked,omitempty" doc:"已核对客户信息 customer information checked"`
 	ApplicationCompleted bool         `json:"application_completed,omitempty" doc:"已现场代办报装申请 application completed for the customer"`
 	Design               *Design      `json:"design,omitempty" doc:"设计方案 design"`
 	DesignConfirmed      bool         `json:"design_confirmed,omitempty" doc:"客户现场确认方案 confirmed by the customer on the spot"`
+	Excavation           bool         `json:"excavation,omitempty" doc:"需开挖（用气） ground must be dug up (gas)"`
 	Permits              []PermitNeed `json:"permits,omitempty" doc:"需办理的市政审批 permits needed"`
 	NotYet               *NotYet      `json:"not_yet,omitempty" doc:"暂不具备条件时填写 when it can't be connected yet"`
 	Note                 string       `json:"note,omitempty" doc:"备注 note"`
@@ -367,14 +427,22 @@ func (in *SurveyInput) check(c *Check, k *Case, _ *Task, now time.Time) {
 	}
 	c.Require(in.NotYet == nil, "not_yet", Say("具备条件时不填此项", "makes no sense when it can be connected"))
 	c.Require(in.InformationChecked, "information_checked", Say("须现场核对客户信息", "the customer's information must be checked on site"))
-	c.Require(in.ApplicationCompleted, "application_completed", Say("须现场为客户完成报装申请", "the application must be completed for the customer on site"))
+	if k.frontLoaded() {
+		c.Require(!in.ApplicationCompleted, "application_completed", Say("意向尚未申请：先提交申请，再登记踏勘", "this is a lead: hand in its application first, then record the survey"))
+	} else {
+		c.Require(in.ApplicationCompleted, "application_completed", Say("须现场为客户完成报装申请", "the application must be completed for the customer on site"))
+	}
 	if in.Design == nil {
 		c.Field("design", Say("请从标准图集中选择方案", "choose a design from the standard atlas"))
 	} else {
-		in.Design.check(c, "design", k.Terms.Atlas)
+		in.checkDesign(c, k)
 	}
+	checkPermits(c, in.Permits)
+}
+
+func checkPermits(c *Check, needs []PermitNeed) {
 	seen := map[PermitKind]bool{}
-	for _, p := range in.Permits {
+	for _, p := range needs {
 		oneOf(c, "permits", p.Kind, PermitKinds()...)
 		c.Require(!seen[p.Kind], "permits", Sayf("审批事项重复：%s", "permit named twice: %s", p.Kind))
 		seen[p.Kind] = true
@@ -403,21 +471,15 @@ func (in *SurveyInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
 	for _, p := range in.Permits {
 		k.Permits = append(k.Permits, Permit{PermitNeed: p, Route: p.Route(), Attempt: 1})
 	}
-	k.touch(now, by, ZeroApplication, false, Say("现场代办报装申请", "application completed for the customer"))
+	k.judgeSurvey(in, by, now)
 	if in.DesignConfirmed {
 		k.DesignConfirmedAt = in.ConductedAt
 	}
-	k.ApplicationAt = in.ConductedAt
-	k.record(now, by, ApplicationAccepted, "", Say("受理报装申请", "application accepted"), nil)
-	k.needDraft(NoticeOfAcceptance)
-	k.startDeadline(LaneDeadline, LaneLimit(k.Lane), in.ConductedAt)
-	// A survey that is reported late may have been held while the upgrade was still being built.
-	if u := k.Upgrade; u.Pending() || u != nil && u.DoneAt.After(in.ConductedAt) {
-		k.holdLane(string(UpgradeCase), later(u.StartedAt, in.ConductedAt))
-		if !u.Pending() {
-			k.releaseLane(string(UpgradeCase), u.DoneAt)
-		}
+	if k.frontLoaded() {
+		return Connectable // accepted once somebody applies
 	}
+	k.touch(now, by, ZeroApplication, false, Say("现场代办报装申请", "application completed for the customer"))
+	k.acceptApplication(in.ConductedAt, by, now)
 	return Connectable
 }
 
@@ -457,16 +519,28 @@ type UploadInput struct {
 }
 
 func (in *UploadInput) gate(k *Case, _ *Task) error {
+	if k.NeedsDesign() {
+		return k.needDocuments(SurveyRecord) // what is designed on its own is drawn and confirmed later
+	}
 	if k.DesignConfirmedAt.IsZero() {
 		return Refuse(Conflict, "design_not_confirmed", Say(
 			"客户尚未确认设计方案：请客户凭查询码在线确认", "the customer has not confirmed the design yet; they can do so online with their code"))
 	}
-	for _, kind := range []DocumentKind{SurveyRecord, ConstructionDrawing} {
+	return k.needDocuments(SurveyRecord, ConstructionDrawing)
+}
+
+// needDocuments refuses while a paper is not on file.
+func (k *Case) needDocuments(kinds ...DocumentKind) error {
+	for _, kind := range kinds {
 		if k.countDocuments(kind) == 0 {
-			return Refuse(Conflict, "document_missing", Sayf("请先上传%[1]s（%[2]s）", "upload the %[2]s first", kind.Name(), kind))
+			return k.missingDocument(kind)
 		}
 	}
 	return nil
+}
+
+func (k *Case) missingDocument(kind DocumentKind) error {
+	return Refuse(Conflict, "document_missing", Sayf("请先上传%[1]s（%[2]s）", "upload the %[2]s first", kind.NameFor(k.Request.Utility), kind))
 }
 
 func (in *UploadInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {
@@ -581,7 +655,9 @@ var serialPattern = regexp.MustCompile(`^[A-Z0-9][A-Z0-9-]{4,29}$`)
 type MeterInput struct {
 	Serial      string    `json:"serial" doc:"表号 meter serial number"`
 	Seal        string    `json:"seal" doc:"封号 seal number"`
-	Diameter    int       `json:"diameter" doc:"口径(毫米) meter size in mm"`
+	Diameter    int       `json:"diameter,omitempty" doc:"口径(毫米)，用水必填 size of a water meter in mm"`
+	Size        MeterSize `json:"size,omitempty" enum:"G1.6,G2.5,G4,G6,G10,G16,G25,G40,G65,G100,G160,G250,G400,G650,G1000" doc:"规格，用气必填 size of a gas meter"`
+	Type        MeterType `json:"type,omitempty" enum:"ic_card,remote" doc:"表型：IC卡表或远传表，用气必填 type of a gas meter"`
 	Reading     float64   `json:"reading" doc:"起码(立方米) reading at installation in cubic metres"`
 	InstalledAt time.Time `json:"installed_at" doc:"装表时间 when it was installed"`
 }
@@ -590,15 +666,15 @@ func (in *MeterInput) check(c *Check, k *Case, _ *Task, now time.Time) {
 	c.Require(serialPattern.MatchString(in.Serial), "serial",
 		Say("表号应为 5 至 30 位大写字母、数字或连字符", "a serial number has 5 to 30 capital letters, digits or dashes"))
 	text(c, "seal", in.Seal, true)
-	c.Require(slices.Contains(Diameters(), in.Diameter), "diameter",
-		Sayf("口径应为：%s 毫米", "diameter must be one of: %s mm", joinAny(Diameters())))
+	in.checkSize(c, k)
 	c.Require(in.Reading >= 0 && in.Reading < 1_000_000, "reading",
 		Say("起码应在 0 至 999999 之间", "the reading must be between 0 and 999,999"))
 	past(c, k, "installed_at", in.InstalledAt, now)
 }
 
-func (in *MeterInput) apply(k *Case, _ *Task, _ Actor, _ time.Time) string {
+func (in *MeterInput) apply(k *Case, _ *Task, _ Actor, now time.Time) string {
 	k.Meter = in
+	k.settleMeterType(now)
 	return done
 }
 
@@ -701,6 +777,9 @@ func (in *AccountInput) check(c *Check, _ *Case, _ *Task, _ time.Time) {
 }
 
 func (in *AccountInput) apply(k *Case, _ *Task, _ Actor, _ time.Time) string {
+	if c := k.Contract(SupplyContractKind); c != nil && in.ContractNumber == "" {
+		in.ContractNumber = c.Number // nobody enters what the case knows
+	}
 	k.Account = in
 	return done
 }
@@ -766,15 +845,20 @@ func (in *UpgradeBuildInput) apply(k *Case, _ *Task, _ Actor, _ time.Time) strin
 
 // UpgradeCommissionInput completes commission_upgrade.
 type UpgradeCommissionInput struct {
-	CommissionedAt time.Time `json:"commissioned_at" doc:"投运时间 when it was commissioned"`
-	Pressure       float64   `json:"pressure" doc:"水压(MPa) pressure in MPa"`
-	WaterPassed    bool      `json:"water_passed" doc:"水质检测合格 water quality passed"`
+	CommissionedAt  time.Time `json:"commissioned_at" doc:"投运时间 when it was commissioned"`
+	Pressure        float64   `json:"pressure" doc:"压力(MPa) pressure in MPa"`
+	WaterPassed     bool      `json:"water_passed,omitempty" doc:"水质检测合格，供水管网必填 water quality passed, of a water main"`
+	TightnessPassed bool      `json:"tightness_passed,omitempty" doc:"严密性试验合格，燃气管网必填 tightness passed, of a gas main"`
 }
 
 func (in *UpgradeCommissionInput) check(c *Check, k *Case, _ *Task, now time.Time) {
 	past(c, k, "commissioned_at", in.CommissionedAt, now)
 	c.Require(in.Pressure > 0 && in.Pressure <= 2.5, "pressure",
-		Say("水压应大于 0 且不超过 2.5 MPa", "pressure must be above 0 and at most 2.5 MPa"))
+		Say("压力应大于 0 且不超过 2.5 MPa", "pressure must be above 0 and at most 2.5 MPa"))
+	if k.gas() {
+		c.Require(in.TightnessPassed, "tightness_passed", Say("严密性试验合格后方可投运", "the main must pass its tightness test before commissioning"))
+		return
+	}
 	c.Require(in.WaterPassed, "water_passed", Say("水质检测合格后方可投运", "the water must pass its test before commissioning"))
 }
 

@@ -39,6 +39,8 @@ func MilestoneOf(e Event) (Milestone, bool) {
 		return MilestoneResumed, true
 	case CaseCompleted:
 		return MilestoneCompleted, true
+	case CasePassedOn:
+		return MilestonePassedOn, true
 	case CaseWithdrawn:
 		return MilestoneWithdrawn, true
 	default:

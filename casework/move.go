@@ -32,6 +32,9 @@ func (a MovePolicy) Apply(k *Case, now time.Time) error {
 	if from == a.Terms.PolicyVersion {
 		return Refuse(Conflict, "same_policy", Sayf("案件已适用政策 %s", "the case has policy %s already", from))
 	}
+	if k.gas() && a.Terms.Gas == nil {
+		return Refuse(Conflict, "policy_without_gas", Sayf("政策 %s 不含用气规定，用气案件不能改用", "policy %s does not serve gas; a gas case can't be moved to it", a.Terms.PolicyVersion))
+	}
 	k.Terms = a.Terms
 	k.record(now, a.Actor, PolicyMoved, "", Sayf("适用政策由 %[1]s 改为 %[2]s", "policy moved from %[1]s to %[2]s", from, a.Terms.PolicyVersion),
 		map[string]string{"reason": a.Reason, "from": from, "to": a.Terms.PolicyVersion})
@@ -97,6 +100,7 @@ func (a MovePolicy) Preview(k *Case, notices calendar.Notices, now time.Time) (P
 // applyTerms brings the live deadlines to the case's terms. A limit that the
 // terms don't have leaves its deadline without a due moment, with what fired.
 func (k *Case) applyTerms() {
+	k.relimit()
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
 		if !d.Live() {

@@ -137,7 +137,7 @@ func (in *AnswerOrderInput) apply(k *Case, t *Task, by Actor, now time.Time) str
 	o := &k.Served.Order
 	o.Answer, o.AnsweredAt = in.Answer, now
 	k.record(now, by, OrderAnswered, t.ID, Sayf("答复12345（第%[1]d次）", "12345 answered (round %[1]d)", max(o.Round, 1)), nil)
-	k.finish(Say("工单已答复", "the order is answered"), now)
+	k.finishService(Say("工单已答复", "the order is answered"), now)
 	return done
 }
 
@@ -181,9 +181,9 @@ func (k *Case) orderAgain(by Actor, why Text, now time.Time) {
 	k.assignOrder(o.Department, by, now)
 }
 
-// RecordVisit is what 12345 found when it asked the caller about our answer,
+// RecordOrderVisit is what 12345 found when it asked the caller about our answer,
 // also after the order was closed: who is not satisfied brings it back.
-type RecordVisit struct {
+type RecordOrderVisit struct {
 	By
 	Satisfied bool      `json:"satisfied"`
 	Solved    bool      `json:"solved"`
@@ -192,11 +192,11 @@ type RecordVisit struct {
 	ReplyBy   time.Time `json:"reply_by,omitzero"` // until when 12345 wants the next answer
 }
 
-// maxVisits bounds the visits of an order.
-const maxVisits = 20
+// maxOrderVisits bounds the visits of an order.
+const maxOrderVisits = 20
 
 // Apply implements [Action].
-func (a RecordVisit) Apply(k *Case, now time.Time) error {
+func (a RecordOrderVisit) Apply(k *Case, now time.Time) error {
 	// A closed case takes a visit, so the check for an ended case is not made.
 	if err := a.current(k); err != nil {
 		return err
@@ -210,8 +210,8 @@ func (a RecordVisit) Apply(k *Case, now time.Time) error {
 		return Refuse(Conflict, "not_an_order", Say("只有12345工单登记回访结果", "only an order of 12345 has a visit"))
 	case o.AnsweredAt.IsZero():
 		return Refuse(Conflict, "not_answered", Say("工单尚未答复", "the order is not answered yet"))
-	case o.Visits >= maxVisits:
-		return Refuse(Conflict, "too_many_visits", Sayf("每单最多 %d 次回访", "an order takes at most %d visits", maxVisits))
+	case o.Visits >= maxOrderVisits:
+		return Refuse(Conflict, "too_many_visits", Sayf("每单最多 %d 次回访", "an order takes at most %d visits", maxOrderVisits))
 	}
 	var c Check
 	past(&c, k, "visited_at", a.VisitedAt, now)
@@ -222,7 +222,7 @@ func (a RecordVisit) Apply(k *Case, now time.Time) error {
 	}
 	o.Visits++
 	content := a.Satisfied && a.Solved
-	k.record(now, a.Actor, VisitRecorded, "", Sayf("12345回访：%s", "visit by 12345: %s", verdictOf(content)), a)
+	k.record(now, a.Actor, OrderVisited, "", Sayf("12345回访：%s", "visit by 12345: %s", verdictOf(content)), a)
 	e := &k.Evaluated
 	e.Round++
 	e.CalledAt = a.VisitedAt

@@ -14,6 +14,10 @@ type Receipt struct {
 	By         Actor     `json:"by"`
 	ReceivedAt time.Time `json:"received_at"`
 	Started    bool      `json:"started"` // the workflow is known to be running
+	// Joint is set where the request is part of a joint one.
+	Joint *Joint `json:"joint,omitempty"`
+	// Carried is set where the case goes on from another one.
+	Carried *Carried `json:"carried,omitempty"`
 
 	// Service is set where something else than a connection is asked for; Request
 	// then says of it what lists and districts need.
@@ -63,6 +67,7 @@ type CaseFilter struct {
 	From, To   time.Time  // received within
 	Policy     string     // has this version of the policy
 	Running    bool       // has not ended
+	Lead       *bool      // is a lead, or is none
 	Page
 }
 
@@ -101,6 +106,8 @@ type CaseLine struct {
 	Remaining   time.Duration `json:"-"` // working time left while all its clocks stand
 	Stopped     bool          `json:"stopped,omitempty"`
 	Provisional bool          `json:"provisional,omitempty"` // due in a year without a notice yet
+
+	Lead bool `json:"lead,omitempty"` // nobody applied yet
 }
 
 // TaskFilter selects tasks; a zero field selects all.

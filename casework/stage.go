@@ -102,16 +102,20 @@ const (
 	Withdrawing Status = "withdrawing" // 撤回中: what was begun is being undone
 	Withdrawn   Status = "withdrawn"   // 已撤回
 	Closed      Status = "closed"      // 已办结: evaluated, loop closed
+	PassingOn   Status = "passing_on"  // 转办中: it goes on elsewhere as soon as that is opened
+	PassedOn    Status = "passed_on"   // 已转办
 )
 
 // Statuses lists every status.
-func Statuses() []Status { return []Status{Open, Paused, Withdrawing, Withdrawn, Closed} }
+func Statuses() []Status {
+	return []Status{Open, Paused, Withdrawing, Withdrawn, Closed, PassingOn, PassedOn}
+}
 
 // Valid tells whether s is a status.
 func (s Status) Valid() bool { return slices.Contains(Statuses(), s) }
 
 // Ended tells whether nothing more happens to the case by itself.
-func (s Status) Ended() bool { return s == Withdrawn || s == Closed }
+func (s Status) Ended() bool { return s == Withdrawn || s == Closed || s == PassedOn }
 
 // Name is the status's Chinese name.
 func (s Status) Name() string {
@@ -126,6 +130,10 @@ func (s Status) Name() string {
 		return "已撤回"
 	case Closed:
 		return "已办结"
+	case PassingOn:
+		return "转办中"
+	case PassedOn:
+		return "已转办"
 	}
 	return string(s)
 }

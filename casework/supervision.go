@@ -79,10 +79,12 @@ func (o OnTime) Rate() (float64, bool) {
 	return float64(o.InTime) / float64(o.Decided()), true
 }
 
-// StageLoad is the work in progress in one stage. Moments stand for ages: the
+// StageLoad is the work in progress in one stage; leads, which may wait for
+// years, stand apart. Moments stand for ages: the
 // median age is that of the case that entered at Median.
 type StageLoad struct {
 	Stage    Stage     `json:"stage"`
+	Lead     bool      `json:"lead,omitempty"` // of cases before anybody applied
 	Cases    int64     `json:"cases"`
 	Paused   int64     `json:"paused"`
 	Median   time.Time `json:"median"`   // half of the cases entered the stage later

@@ -10,9 +10,9 @@ import (
 // TaskKind names a kind of task.
 type TaskKind string
 
-// The task kinds of a water connection, stage by stage (section 3 of the
-// process), then those that undo a withdrawn case, those of an upgrade and
-// those of a duty.
+// The task kinds of a connection, stage by stage (section 3 of the process),
+// then those of gas alone, those that undo a withdrawn case, those of an
+// upgrade and those of a duty.
 const (
 	ContactCustomer TaskKind = "contact_customer"
 	AssessNetwork   TaskKind = "assess_network"
@@ -42,7 +42,21 @@ const (
 	Rectify   TaskKind = "rectify"
 	HomeVisit TaskKind = "home_visit"
 
+	AcceptTransfer TaskKind = "accept_transfer" // at any stage, after the case was passed on
+
 	ReviewPause TaskKind = "review_pause" // at any stage, while a pause lasts
+
+	FollowUpLead TaskKind = "follow_up_lead" // of a lead, until somebody applies
+
+	// Those of gas alone (section 4 of the process).
+	CompleteDeferred TaskKind = "complete_deferred" // at any stage before the contracts
+	DesignConnection TaskKind = "design_connection"
+	AgreeQuote       TaskKind = "agree_quote"
+	SignContracts    TaskKind = "sign_contracts"
+	CommissionSupply TaskKind = "commission_supply"
+	RemedyHazard     TaskKind = "remedy_hazard"
+	IssueCard        TaskKind = "issue_card"
+	VoidContract     TaskKind = "void_contract"
 
 	RemoveMeter      TaskKind = "remove_meter"
 	ReleaseMaterials TaskKind = "release_materials"
@@ -133,13 +147,16 @@ const done = "done"
 var catalogue = []Spec{
 	{ContactCustomer, "联系客户", PreService, Taskforce, "contact_customer", "D",
 		Say("提前对接，了解企业信息及建设周期", "contact the customer and learn the building schedule and demand"),
-		[]string{done}, func() taskInput { return &ContactInput{} }},
+		[]string{done, nobodyYet}, func() taskInput { return &ContactInput{} }},
 	{AssessNetwork, "管网评估", PreService, Network, "assess_network", "D",
 		Say("了解周边管网、水压、余量", "assess the mains around the plot, pressure and capacity"),
 		[]string{string(Adequate), string(UpgradeNeeded), string(NoMain)}, func() taskInput { return &AssessmentInput{} }},
 	{BriefCustomer, "告知供水现状", PreService, Taskforce, "brief_customer", "M 2.2.2",
 		Say("向企业介绍现状水源、周边管网", "present the source and the surrounding mains to the customer"),
 		[]string{done}, func() taskInput { return &BriefingInput{} }},
+	{FollowUpLead, "跟进意向", "", Taskforce, "follow_up_lead", "M 2.2.2",
+		Say("提前对接的意向定期跟进，直到客户申请或不再需要", "follow up a lead at dates until the customer applies or needs no supply"),
+		[]string{waiting, dropped, applied}, func() taskInput { return &FollowUpLeadInput{} }},
 
 	{ScheduleSurvey, "预约联合踏勘", JointSurvey, Taskforce, "schedule_survey", "M 2.2.3",
 		Say("营商专班负责组织联合踏勘", "the taskforce organises the joint survey"),
@@ -178,7 +195,7 @@ var catalogue = []Spec{
 		Say("通水，登记时间", "turn supply on and record the time"),
 		[]string{done}, func() taskInput { return &SupplyInput{} }},
 	{CompleteEntry, "完成系统录入", Construction, Engineering, "complete_entry", "M 2.2.5",
-		Say("通水当天必须完成系统录入，八项资料齐全", "everything entered on the day of supply-on, the eight documents complete"),
+		Say("通水（气）当天必须完成系统录入，资料齐全", "everything entered on the day of supply-on, the documents complete"),
 		[]string{done}, func() taskInput { return &EntryInput{} }},
 
 	{AcceptMeter, "水表验收", Acceptance, ServiceHall, "accept_meter", "M 2.2.6",
@@ -207,8 +224,36 @@ var catalogue = []Spec{
 		Say("暂停超过政策规定的期限，由专班办公室复核：继续或恢复计时", "a pause that lasts beyond the policy's bound goes on or ends"),
 		[]string{string(ContinuePause), string(EndPause)}, func() taskInput { return &PauseReviewInput{} }},
 
+	{AcceptTransfer, "接收转办", "", Taskforce, "accept_transfer", "D",
+		Say("任一窗口受理、内部转办、闭环办结：转入的案件当日接收", "one window accepts, the inside hands over: what is passed on is accepted the same day"),
+		[]string{done}, func() taskInput { return &NoteInput{} }},
+	{CompleteDeferred, "补齐容缺项", "", ServiceHall, "complete_deferred", "M 3.1.1",
+		Say("容缺受理后续补齐，先行勘察、设计；只影响合同签订", "what was lacking when the request was accepted; it gates the contracts and nothing else"),
+		[]string{done}, func() taskInput { return &DeferredInput{} }},
+	{DesignConnection, "接入方案设计", JointSurvey, Engineering, "design_connection", "M 3.1.3",
+		Say("不属于小型标准化接入的，另行设计并列明工程量", "a connection that is not small is designed on its own, with the quantities that are charged"),
+		[]string{done}, func() taskInput { return &ConnectionDesignInput{} }},
+	{AgreeQuote, "商务洽谈（确认报价）", Permits, Taskforce, "agree_quote", "M 3.1.6",
+		Say("小型工程一口价，其余按价目表报价，客户同意", "a fixed price for small works, else by the price list; the customer agrees"),
+		[]string{"agreed", "revise"}, func() taskInput { return &AgreementInput{} }},
+	{SignContracts, "签订合同", Permits, ServiceHall, "sign_contracts", "M 3.1.2",
+		Say("入户合同、用气合同，主动办理", "the contracts, brought to the customer"),
+		[]string{done}, func() taskInput { return &SignatureInput{} }},
+	{CommissionSupply, "安全检查与通气点火", Construction, Engineering, "commission_supply", "D",
+		Say("逐项安全检查，合格后通气点火", "checked item by item; gas is let in and lit only when it is safe"),
+		[]string{"passed", "failed"}, func() taskInput { return &CommissioningInput{} }},
+	{RemedyHazard, "隐患整改", Construction, Engineering, "remedy_hazard", "D",
+		Say("隐患未整改不得通气，整改后重新检查", "no supply until the hazard is remedied and checked again"),
+		[]string{done}, func() taskInput { return &RemedyInput{} }},
+	{IssueCard, "开卡充值", Acceptance, ServiceHall, "issue_card", "M 3.1.2",
+		Say("IC卡表主动开卡充值", "a card for a meter that is paid for ahead"),
+		[]string{done}, func() taskInput { return &CardInput{} }},
+	{VoidContract, "合同作废", Permits, ServiceHall, "void_contract", "D",
+		Say("撤回后作废已签合同", "the signed contracts of a withdrawn case are void"),
+		[]string{done}, func() taskInput { return &NoteInput{} }},
+
 	{RemoveMeter, "拆表", Construction, Engineering, "remove_meter", "D",
-		Say("撤回后拆回已装水表", "take back the meter of a withdrawn case"),
+		Say("撤回后拆回已装表具", "take back the meter of a withdrawn case"),
 		[]string{done}, func() taskInput { return &NoteInput{} }},
 	{ReleaseMaterials, "退料", Construction, Engineering, "release_materials", "D",
 		Say("撤回后退还已备材料", "return the materials of a withdrawn case"),
@@ -224,7 +269,7 @@ var catalogue = []Spec{
 		Say("企业进驻施工前完成", "built before the customer needs it"),
 		[]string{done}, func() taskInput { return &UpgradeBuildInput{} }},
 	{CommissionUpgrade, "管网改造投运", Upgrade, Network, "commission_upgrade", "M 2.2.2",
-		Say("冲洗、消毒、试压后投运", "flush, disinfect, test and commission"),
+		Say("供水管网冲洗、消毒、试压，燃气管网严密性试验后投运", "flush, disinfect and test a water main, test a gas main for tightness, then commission"),
 		[]string{done}, func() taskInput { return &UpgradeCommissionInput{} }},
 
 	{ImportNotice, "导入放假通知", Duty, TaskforceOffice, "import_notice", "D",
@@ -324,13 +369,17 @@ func CaseOfTask(id string) (string, bool) {
 
 // Title is the task's name as people read it, with what tells it apart.
 func (t *Task) Title() string {
-	name := t.Kind.Name()
+	name := t.Kind.NameFor(utilityOf(t.Case))
 	switch {
 	case t.Qualifier == "":
 	case PermitKind(t.Qualifier).Valid():
 		name += "·" + PermitKind(t.Qualifier).Name()
 	case Department(t.Qualifier).Valid():
 		name += "·" + Department(t.Qualifier).Name()
+	case ContractKind(t.Qualifier).Valid():
+		name += "·" + ContractKind(t.Qualifier).Name()
+	case DeferredItem(t.Qualifier).Valid():
+		name += "·" + DeferredItem(t.Qualifier).Name()
 	case t.Kind == ReviewPause:
 		name += "·" + PauseReason(t.Qualifier).Name()
 	default:

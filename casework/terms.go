@@ -18,11 +18,13 @@ func LaneLimit(l Lane) LimitName { return LimitName("lane_" + string(l)) }
 func (l LimitName) Name() string {
 	switch l {
 	case LaneLimit(Lane101), LaneLimit(Lane201):
-		return "服务时限（" + strings.TrimPrefix(string(l), "lane_") + "）"
+		return "模式" + strings.TrimPrefix(string(l), "lane_") + "服务时限"
+	case DesignedLaneLimit:
+		return "另行设计的服务时限"
 	case PauseBoundLimit:
-		return "暂停上限"
+		return "暂停复核期限"
 	case AnswerLimit:
-		return "答复升级"
+		return "升级答复时限"
 	case ReplyByLimit:
 		return "12345答复时限"
 	default:
@@ -138,6 +140,10 @@ type Terms struct {
 	Checklists map[TaskKind][]string `json:"checklists,omitempty"`
 	// Prices is the price list; where it is empty charges go without one.
 	Prices []Price `json:"prices,omitempty"`
+	// Gas is what the policy says for gas alone; nil where it serves none.
+	Gas *GasTerms `json:"gas,omitempty"`
+	// Network is what a main must give before an assessment proposes it.
+	Network NetworkTerms `json:"network,omitzero"`
 }
 
 // Price is an item of the price list (价目表): what is asked for one unit of a
@@ -150,6 +156,8 @@ type Price struct {
 	Unit    string     `json:"unit" yaml:"unit"`
 	Fen     int64      `json:"fen" yaml:"fen"`       // for one unit
 	Source  string     `json:"source" yaml:"source"` // the document that sets it
+	// Fixed makes it the fixed price of small gas connections.
+	Fixed *FixedPrice `json:"fixed,omitempty" yaml:"fixed"`
 }
 
 // Price gives an item of the price list by its code.

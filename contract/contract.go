@@ -29,10 +29,12 @@ func WorkflowID(caseNumber string) string { return "case/" + caseNumber }
 // CaseInput starts a case's workflow, and continues it as new with the state
 // so far.
 type CaseInput struct {
-	Number  string           `json:"number"`
-	Request casework.Request `json:"request,omitzero"`
-	Terms   casework.Terms   `json:"terms,omitzero"`
-	By      casework.Actor   `json:"by,omitzero"`
+	Number  string            `json:"number"`
+	Request casework.Request  `json:"request,omitzero"`
+	Terms   casework.Terms    `json:"terms,omitzero"`
+	By      casework.Actor    `json:"by,omitzero"`
+	Joint   *casework.Joint   `json:"joint,omitempty"`   // of a joint request
+	Carried *casework.Carried `json:"carried,omitempty"` // from the case that it goes on from
 	// Service is set, in place of Request, where something else than a connection
 	// is asked for; it comes without the images of its certificates.
 	Service *casework.ServiceRequest `json:"service,omitempty"`
@@ -55,6 +57,8 @@ const (
 	ProposeCharge         = "propose_charge"
 	ConfirmDesign         = "confirm_design"
 	ConfirmAcceptance     = "confirm_acceptance"
+	ConfirmQuote          = "confirm_quote"
+	ConfirmContract       = "confirm_contract"
 	Rate                  = "rate"
 	AcknowledgeEscalation = "acknowledge_escalation"
 	AnswerEscalation      = "answer_escalation"
@@ -62,6 +66,10 @@ const (
 	ExtendDeadline        = "extend_deadline"
 	MovePolicy            = "move_policy"
 	HandOver              = "hand_over"
+	PassOn                = "pass_on"
+	Apply                 = "apply"
+	RecordVisit           = "record_visit"
+	LocateSite            = "locate_site"
 	// Opened answers as soon as the case's first records are committed; it
 	// changes nothing.
 	Opened = "opened"
@@ -96,6 +104,10 @@ func UpdateName(a casework.Action) string {
 		return ConfirmDesign
 	case casework.ConfirmAcceptance:
 		return ConfirmAcceptance
+	case casework.ConfirmQuote:
+		return ConfirmQuote
+	case casework.ConfirmContract:
+		return ConfirmContract
 	case casework.Rate:
 		return Rate
 	case casework.AcknowledgeEscalation:
@@ -110,6 +122,14 @@ func UpdateName(a casework.Action) string {
 		return MovePolicy
 	case casework.HandOver:
 		return HandOver
+	case casework.PassOn:
+		return PassOn
+	case casework.Apply:
+		return Apply
+	case casework.RecordVisit:
+		return RecordVisit
+	case casework.LocateSite:
+		return LocateSite
 	}
 	if name, ok := serviceUpdate(a); ok {
 		return name
@@ -134,6 +154,8 @@ const (
 	UpgradeFinished = "upgrade_finished"
 	// CancelUpgrade tells an upgrade that its connection was withdrawn.
 	CancelUpgrade = "cancel_upgrade"
+	// SiblingTells brings a [casework.Shared] to the other case of a joint request.
+	SiblingTells = "sibling_tells"
 )
 
 // StateQuery answers with the case as it stands, for diagnosis; work lists

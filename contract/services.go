@@ -34,15 +34,15 @@ func WorkflowOf(kind casework.CaseKind) string {
 
 // Updates of an order of 12345.
 const (
-	RecordVisit = "record_visit"
-	ExtendOrder = "extend_order"
+	RecordOrderVisit = "record_order_visit"
+	ExtendOrder      = "extend_order"
 )
 
 // serviceUpdate gives the update that carries an action of the services.
 func serviceUpdate(a casework.Action) (string, bool) {
 	switch a.(type) {
-	case casework.RecordVisit:
-		return RecordVisit, true
+	case casework.RecordOrderVisit:
+		return RecordOrderVisit, true
 	case casework.ExtendOrder:
 		return ExtendOrder, true
 	}

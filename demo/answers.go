@@ -35,9 +35,15 @@ type Choices struct {
 	MeterFails    bool                  // the meter fails its acceptance
 	Unreached     bool                  // the callback does not get through
 	Dissatisfied  bool                  // the callback finds a dissatisfied customer
+	LeadDropped   bool                  // the customer of a lead needs no supply any more
 	EvidencePaper string                // ID of the paper that proves a rectification
 	Checklist     []string              // what the task's checklist asks to confirm
 
+	Gas        bool                // the case is a connection to gas
+	Large      bool                // gas: beyond the small standardised connection
+	CardPaid   bool                // gas: the meter is paid for ahead, with a card
+	Hazard     bool                // gas: the safety check finds a hazard
+	Revise     bool                // gas: the customer wants another design than the one that was priced
 	Agreement  bool                // arrears are not paid but agreed upon
 	PassOn     casework.Department // an order of 12345 belongs to this department
 	Account    string              // the account's number, where nobody knew it
@@ -50,7 +56,11 @@ type Choices struct {
 // same serial numbers, whoever asks.
 func AnswerTo(t casework.Task, c Choices, now time.Time) Answer {
 	a := answerTo(t, c, now)
-	if !c.MeterFails {
+	if gas, ok := answerToGas(t, c, now); ok {
+		a = gas
+	}
+	fails := c.MeterFails && t.Kind == casework.AcceptMeter || c.Hazard && t.Kind == casework.CommissionSupply
+	if !fails {
 		a.Checked = c.Checklist
 	}
 	return a
@@ -66,6 +76,11 @@ func answerTo(t casework.Task, c Choices, now time.Time) Answer {
 		return plain(assessment(c))
 	case casework.BriefCustomer:
 		return plain(casework.BriefingInput{Delivered: "online"})
+	case casework.FollowUpLead:
+		if c.LeadDropped {
+			return plain(casework.FollowUpLeadInput{Result: "dropped", Note: "项目已取消"})
+		}
+		return plain(casework.FollowUpLeadInput{Result: "waiting", NextOn: calendar.DateOf(now).AddDays(7), Note: "企业尚在办理前期手续"})
 	case casework.ScheduleSurvey:
 		return plain(casework.AppointmentInput{SurveyAt: now.Add(2 * time.Second),
 			Attendees: []casework.Department{casework.Department(casework.Taskforce), casework.Department(casework.Engineering), casework.Department(casework.Network)}})

@@ -76,11 +76,17 @@ func (p *Play) Run(ctx context.Context) (ListResult, error) {
 	watching.Go(func() { p.watch(watch) })
 	var workers errgroup.Group
 	workers.SetLimit(12)
-	i := 0
+	workers.Go(func() error {
+		if err := p.leads(ctx); err != nil && ctx.Err() == nil {
+			p.faults.add("意向: " + err.Error())
+		}
+		return nil
+	})
+	i := map[casework.Utility]int{} // so far, of each utility
 	for _, row := range list.Rows {
 		for _, c := range row.Cases {
-			f := fateOf(i)
-			i++
+			f := fateOf(i[c.Utility], c.Utility)
+			i[c.Utility]++
 			workers.Go(func() error {
 				if err := p.follow(ctx, c.Number, c.Code, f); err != nil && ctx.Err() == nil {
 					p.faults.add(fmt.Sprintf("%s (%s): %v", c.Number, f.name, err))
@@ -135,10 +141,12 @@ type fate struct {
 	charge   bool              // somebody tries to charge for the meter
 	rating   int               // the customer's own verdict, after supply-on
 	choices  func(t task) Choices
+	gas      bool // as its case says
+	online   bool // gas: the customer agrees and signs with their code
 }
 
 // fateOf deals the fates: three of five cases go straight.
-func fateOf(i int) fate {
+func fateOf(i int, utility casework.Utility) fate {
 	permits := []casework.PermitNeed{{Kind: casework.RoadExcavation}, {Kind: casework.GreenSpaceOccupation}}
 	ordinary := []casework.PermitNeed{{Kind: casework.RoadOccupation, AffectsTraffic: true}}
 	fates := []fate{
@@ -168,6 +176,9 @@ func fateOf(i int) fate {
 		{name: "组长延期", extend: casework.BriefCustomer},
 		{name: "审批中", leave: casework.RecordPermitResult, choices: func(task) Choices { return Choices{Permits: ordinary} }},
 	}
+	if utility == casework.Gas {
+		fates = append(fates, gasFates()...)
+	}
 	f := fate{name: "一次办成"}
 	if i%5 == 1 || i%5 == 3 {
 		f = fates[(i/5*2+i%5/3)%len(fates)]
@@ -186,9 +197,12 @@ func (p *Play) follow(ctx context.Context, number, code string, f fate) error {
 	idle := 0
 	for step := 0; step < 400 && ctx.Err() == nil; step++ {
 		var c struct {
-			Status casework.Status `json:"status"`
-			Supply time.Time       `json:"supply_at"`
-			Tasks  []shown         `json:"tasks"`
+			Status  casework.Status `json:"status"`
+			Supply  time.Time       `json:"supply_at"`
+			Tasks   []shown         `json:"tasks"`
+			Request struct {
+				Utility casework.Utility `json:"utility"`
+			} `json:"request"`
 		}
 		if err := p.as(casework.TaskforceOffice).Get(ctx, "/v1/cases/"+number, &c); err != nil {
 			var problem *Problem
@@ -222,10 +236,11 @@ func (p *Play) follow(ctx context.Context, number, code string, f fate) error {
 			continue
 		}
 		idle = 0
+		f.gas = c.Request.Utility == casework.Gas
 		t := tasks[0]
 		switch t.Kind {
 		case f.withdraw:
-			if err := p.customer(ctx, number, code, "withdraw", map[string]any{"reason": "项目暂缓，不再需要用水"}); err != nil {
+			if err := p.customer(ctx, number, code, "withdraw", map[string]any{"reason": "项目暂缓，不再需要接入"}); err != nil {
 				return err
 			}
 			f.withdraw = ""
@@ -246,7 +261,7 @@ func (p *Play) follow(ctx context.Context, number, code string, f fate) error {
 		if err := p.complete(ctx, t, c.Tasks, number, code, f); err != nil {
 			return fmt.Errorf("%s: %w", t.Kind, err)
 		}
-		if t.Kind == casework.TurnOnSupply && f.rating > 0 {
+		if (t.Kind == casework.TurnOnSupply || t.Kind == casework.CommissionSupply) && f.rating > 0 {
 			if err := p.rate(ctx, number, code, f.rating); err != nil {
 				return err
 			}
@@ -294,6 +309,12 @@ func (p *Play) checklist(ctx context.Context, t task, read []shown) ([]string, e
 // input of its kind.
 func (p *Play) complete(ctx context.Context, t task, read []shown, number, code string, f fate) error {
 	c := f.choices(t)
+	c.Gas = f.gas
+	if f.online {
+		if done, err := p.agreesOnline(ctx, t, number, code); done || err != nil {
+			return err
+		}
+	}
 	var err error
 	if c.Checklist, err = p.checklist(ctx, t, read); err != nil {
 		return err
@@ -364,8 +385,12 @@ func (p *Play) customer(ctx context.Context, number, code, what string, body map
 	if body == nil {
 		body = map[string]any{}
 	}
+	key := "demo-" + what + "-" + number
+	if kind, ok := body["kind"].(string); ok {
+		key += "-" + kind // one contract, then another
+	}
 	body["code"] = code
-	err := p.as("").Post(ctx, "/v1/public/cases/"+number+"/"+what, "demo-"+what+"-"+number, body, nil)
+	err := p.as("").Post(ctx, "/v1/public/cases/"+number+"/"+what, key, body, nil)
 	var problem *Problem
 	if errors.As(err, &problem) && (problem.Code == "already_confirmed" || problem.Code == "already_withdrawing") {
 		return nil
@@ -374,9 +399,9 @@ func (p *Play) customer(ctx context.Context, number, code, what string, body map
 }
 
 func (p *Play) rate(ctx context.Context, number, code string, level int) error {
-	body := map[string]any{"level": level, "comment": "施工当天未提前告知停水"}
+	body := map[string]any{"level": level, "comment": "施工当天未提前告知"}
 	if level > 2 {
-		body["comment"] = "服务热情，当天通水"
+		body["comment"] = "服务热情，当天接通"
 	}
 	return p.customer(ctx, number, code, "rate", body)
 }

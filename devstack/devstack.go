@@ -76,7 +76,8 @@ type Options struct {
 	// as they are stored.
 	CodecEndpoint string
 
-	// DynamicConfigFile is a file with Temporal's dynamic configuration. Empty means the server's defaults.
+	// DynamicConfigFile is a file with Temporal's dynamic configuration. Empty means what suits
+	// one small machine; see smallServer in temporald.
 	DynamicConfigFile string
 
 	// Logger receives what an operator should know: a leftover process that was stopped, a child that died.

@@ -34,6 +34,10 @@ var (
 		casework.CommencementReport:     paper("commencement_report"),
 		casework.AcceptanceConfirmation: paper("acceptance_confirmation"),
 		casework.Briefing:               paper("briefing"),
+		casework.Quotation:              paper("quotation"),
+		casework.ConnectionContract:     paper("connection_contract"),
+		casework.SupplyContract:         paper("supply_contract"),
+		casework.CommissioningRecord:    paper("commissioning_record"),
 	}
 	printout = paper("printout")
 )
@@ -54,7 +58,7 @@ func Write(kind casework.DocumentKind, k *casework.Case, now time.Time) (title s
 		return "", nil, fmt.Errorf("drafts: %q is not a document that the system writes", kind)
 	}
 	html, err = fill(t, k, nil, reports.Clock{}, now)
-	return kind.Name() + "-" + k.Number + ".html", html, err
+	return kind.NameFor(k.Request.Utility) + "-" + k.Number + ".html", html, err
 }
 
 // Printout puts everything that is known of a case on paper: its facts, what
@@ -74,6 +78,17 @@ type view struct {
 	Limit calendar.Budget   // of the case's lane
 	Clock casework.Deadline // of the lane, while it runs
 	Held  reports.Clock     // who held the clock
+	Flow  string            // what flows: 水 or 气
+	Class casework.CustomerClass
+
+	Quote              casework.Quote
+	ConnectionContract casework.Contract
+	SupplyContract     casework.Contract
+	Commissioning      casework.CommissioningInput
+	Remedy             casework.RemedyInput
+	Card               casework.CardInput
+	Tightness          casework.Tightness // that the policy asks for
+	Checked            []string           // what was confirmed at commissioning
 
 	Contacted     casework.ContactInput
 	Assessment    casework.AssessmentInput
@@ -100,9 +115,12 @@ func fill(t *template.Template, k *casework.Case, events []casework.Event, held 
 	survey := known(k.Survey)
 	v := view{
 		Case: k, Now: now, Events: events,
-		Limit: k.Terms.Limits[casework.LaneLimit(k.Lane)], Clock: known(lane), Held: held,
+		Limit: k.Terms.Limits[k.LaneLimit()], Clock: known(lane), Held: held, Flow: k.Request.Utility.Flow(), Class: k.Request.Class(),
+		Quote: known(k.Gas.Quote), ConnectionContract: known(k.Contract(casework.ConnectionContractKind)), SupplyContract: known(k.Contract(casework.SupplyContractKind)),
+		Commissioning: known(k.Gas.Commissioning), Remedy: known(k.Gas.Remedy), Card: known(k.Gas.Card),
+		Tightness: k.Terms.Gas.Class(k.Request.Class()).Tightness, Checked: k.Checklist(casework.CommissionSupply),
 		Contacted: known(k.Contacted), Assessment: known(k.Assessment), Upgrade: known(k.Upgrade), Briefed: known(k.Briefed),
-		Appointment: known(k.Appointment), Survey: survey, NotYet: known(survey.NotYet), Design: known(survey.Design),
+		Appointment: known(k.Appointment), Survey: survey, NotYet: known(survey.NotYet), Design: known(k.ChosenDesign()),
 		Materials: known(k.Materials), SiteEntry: known(k.SiteEntry), Meter: known(k.Meter), Supply: known(k.Supply),
 		MeterAccepted: known(k.MeterAccepted), Account: known(k.Account), Reading: known(k.Reading),
 		UpgradeDesign: known(k.UpgradeWork.Design), UpgradeBuild: known(k.UpgradeWork.Build), Commission: known(k.UpgradeWork.Commission),

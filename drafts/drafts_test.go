@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,7 +202,7 @@ func write(t *testing.T, kind casework.DocumentKind, k *casework.Case, now time.
 	t.Helper()
 	title, html, err := drafts.Write(kind, k, now)
 	require.NoError(t, err)
-	require.Equal(t, kind.Name()+"-"+k.Number+".html", title)
+	require.Equal(t, kind.NameFor(k.Request.Utility)+"-"+k.Number+".html", title)
 	show(t, title, html)
 	return string(html)
 }
@@ -263,6 +264,9 @@ func TestWriteSaysWhatIsKnown(t *testing.T) {
 		},
 	}
 	for _, kind := range drafted() {
+		if slices.Contains(gasPapers(), kind) {
+			continue
+		}
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			require.Contains(t, says, kind)

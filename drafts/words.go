@@ -38,6 +38,8 @@ func fact(v any) (string, error) {
 	switch v := v.(type) {
 	case string:
 		text = strings.TrimSpace(v)
+	case casework.MeterSize:
+		text = string(v)
 	case int:
 		if v != 0 {
 			text = strconv.Itoa(v)
@@ -169,10 +171,17 @@ var terms = map[string]string{
 	string(casework.BasicallySatisfied): "基本满意",
 	string(casework.Dissatisfied):       "不满意",
 
-	string(casework.LaneLimit(casework.Lane101)): "服务时限（101）",
-	string(casework.LaneLimit(casework.Lane201)): "服务时限（201）",
+	string(casework.ConnectionCase): "接入报装",
+	string(casework.UpgradeCase):    "管网改造",
+	string(casework.DutyCase):       "例行事务",
+
+	string(casework.LaneLimit(casework.Lane101)): "模式101服务时限",
+	string(casework.LaneLimit(casework.Lane201)): "模式201服务时限",
+	string(casework.DesignedLaneLimit):           "另行设计的服务时限",
 	string(casework.PauseBoundLimit):             "督办：暂停复核期限",
 	string(casework.AnswerLimit):                 "督办：升级答复时限",
+
+	string(casework.CardMeter): "IC卡表", string(casework.RemoteMeter): "远传表",
 
 	"phone": "电话", "online": "线上", "visit": "上门",
 	"monthly": "每月", "bimonthly": "每两月",

@@ -7,6 +7,7 @@ package platforms
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/curbstop/curbstop/casework"
@@ -34,6 +35,20 @@ type Item struct {
 	Rating   *Rating
 	Withdraw *Withdraw
 	Visit    *Visit
+	// Attachments came along with the item. Whoever takes it up puts them into
+	// the archive, so that no request carries images through its history.
+	Attachments []Attachment
+	// Extra keeps what the sender wrote of a rating, a withdrawal or a visit and
+	// we have no field for; requests have an Extra of their own.
+	Extra map[string]json.RawMessage
+}
+
+// Attachment is a file that came along with an item.
+type Attachment struct {
+	Field       string // where it stood, or its kind, in the sender's words
+	Name        string // of the file, if the sender says
+	ContentType string // if the sender says
+	Content     []byte
 }
 
 // Intake asks for a connection. Several requests, one for each utility, share
@@ -115,6 +130,14 @@ type Adapter interface {
 	Judge(o Outgoing, status int, body []byte) error
 }
 
+// Refuser is an adapter whose platform wants to be refused in words of its own
+// where a message is not even kept: its sender is not proved, is over its quota,
+// or we can't keep anything just now. The status is ours where the reply has
+// none; who is over its quota is told 429 in any case.
+type Refuser interface {
+	Refuse(status int, f *casework.Fault) Reply
+}
+
 // Exchange is an adapter whose platform sends through tables of a database
 // that both sides reach (前置库). Poll gives rows that wait, parents before
 // their children, and Settle writes back what became of each.
@@ -139,4 +162,8 @@ type Report struct {
 	At       time.Time
 	By       string // the department that acted, in Chinese
 	Note     casework.Text
+	// Request or Service is what the platform had asked for, for platforms that
+	// want their own fields repeated; nil where it is not at hand.
+	Request *casework.Request
+	Service *casework.ServiceRequest
 }

@@ -33,7 +33,7 @@ func (p Policy) Fields() []Field {
 	add("hours", "工作时间", hours(p.Hours))
 	add("retention_days", "流程记录保留天数", fmt.Sprint(p.RetentionDays))
 	for _, name := range LimitNames() {
-		add("limits."+string(name), LimitTitle(name), p.Limits[name].String())
+		add("limits."+string(name), name.Name(), p.Limits[name].String())
 	}
 	ladder := func(path, title string, rungs []casework.Rung) {
 		for _, r := range rungs {
@@ -42,7 +42,7 @@ func (p Policy) Fields() []Field {
 	}
 	ladder("ladder", "升级阶梯", p.Ladder)
 	for _, name := range inOrder(p.Ladders) {
-		ladder("ladders."+string(name), LimitTitle(name)+"的阶梯", p.Ladders[name])
+		ladder("ladders."+string(name), name.Name()+"的阶梯", p.Ladders[name])
 	}
 	add("pause_reasons", "暂停原因", list(p.PauseReasons))
 	add("pause_bound", "暂停复核期限", p.PauseBound.String())
@@ -52,27 +52,20 @@ func (p Policy) Fields() []Field {
 	for _, spec := range casework.Specs() {
 		add("checklists."+string(spec.Kind), spec.Name+"核对清单", strings.Join(p.Checklists[spec.Kind], "、"))
 	}
+	if n := p.Network; n != (casework.NetworkTerms{}) {
+		add("network.reach", "接入距离上限", fmt.Sprintf("%v 米", n.Reach))
+		add("network.water_pressure", "管网水压下限", fmt.Sprintf("%v MPa", n.WaterPressure))
+		add("network.capacity_share", "余量可承诺比例", fmt.Sprintf("%v%%", n.CapacityShare))
+	}
 	for _, price := range p.Prices {
-		add("prices."+price.Code, price.Name, fmt.Sprintf("%d.%02d 元/%s (%s, %s)，依据 %s",
-			price.Fen/100, price.Fen%100, price.Unit, price.Utility, price.Kind, price.Source))
+		fixed := ""
+		if f := price.Fixed; f != nil {
+			fixed = fmt.Sprintf("，%s一口价，至 %s", f.Class.Name(), f.Meter)
+		}
+		add("prices."+price.Code, price.Name, fmt.Sprintf("%d.%02d 元/%s (%s, %s)，依据 %s%s",
+			price.Fen/100, price.Fen%100, price.Unit, price.Utility, price.Kind, price.Source, fixed))
 	}
-	return all
-}
-
-// LimitTitle is the Chinese name of a limit.
-func LimitTitle(name casework.LimitName) string {
-	if lane, ok := strings.CutPrefix(string(name), "lane_"); ok {
-		return "模式" + lane + "服务时限"
-	}
-	switch name {
-	case casework.PauseBoundLimit:
-		return "暂停复核期限"
-	case casework.AnswerLimit:
-		return "升级答复"
-	case casework.ReplyByLimit:
-		return casework.ReplyByLimit.Name()
-	}
-	return casework.TaskKind(name).Name()
+	return append(all, gasFields(p.Gas)...)
 }
 
 func list[T ~string](values []T) string {

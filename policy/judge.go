@@ -144,8 +144,8 @@ func (j *judge) judge(p *Policy) {
 	j.require(len([]rune(p.Name)) <= 100, "name", casework.Say("名称不超过100个字", "the name has at most 100 characters"))
 	j.require(len(p.Utilities) > 0, "utilities", casework.Say("请写明服务的能源类别", "name the utilities that are served"))
 	for i, u := range p.Utilities {
-		// Gas has tasks of its own, which no workflow knows yet; gas requests are kept until then.
-		j.require(u == casework.Water, fmt.Sprintf("utilities[%d]", i), casework.Say("目前只能写 water（用气流程尚未提供）", "must be water: the process for gas is not there yet"))
+		j.require(u.Valid(), fmt.Sprintf("utilities[%d]", i), casework.Say("应为 water（水）或 gas（气）", "must be water or gas"))
+		once(j, p.Utilities, i, "utilities")
 	}
 	j.require(p.Lane.Valid(), "lane", casework.Say("应为 101 或 201", "must be 101 or 201"))
 	j.require(p.RetentionDays >= 1 && p.RetentionDays <= 3650, "retention_days", casework.Say("应在 1 至 3650 天之间", "must be between 1 and 3650 days"))
@@ -165,6 +165,18 @@ func (j *judge) judge(p *Policy) {
 	}
 	j.checklists(p)
 	j.prices(p)
+	j.gas(p)
+	j.network(p.Network)
+}
+
+// network judges what a main must give; a policy without it proposes nothing.
+func (j *judge) network(n casework.NetworkTerms) {
+	if n == (casework.NetworkTerms{}) {
+		return
+	}
+	j.require(n.Reach > 0 && n.Reach <= 20_000, "network.reach", casework.Say("应大于 0 且不超过 20000 米", "must be above 0 and at most 20,000 m"))
+	j.require(n.WaterPressure >= 0 && n.WaterPressure <= 2.5, "network.water_pressure", casework.Say("应在 0 至 2.5 MPa 之间", "must be between 0 and 2.5 MPa"))
+	j.require(n.CapacityShare > 0 && n.CapacityShare <= 100, "network.capacity_share", casework.Say("应大于 0 且不超过 100（百分比）", "must be above 0 and at most 100 percent"))
 }
 
 func (j *judge) limits(p *Policy) {
@@ -295,6 +307,7 @@ func (j *judge) prices(p *Policy) {
 		j.require(price.Kind == casework.InsideProperty || price.Kind == casework.CustomerRequest, field+".kind",
 			casework.Say("只可为 inside_property_line（红线内工程）或 customer_request（延伸服务）；计量装置及红线外不得收费",
 				"must be inside_property_line or customer_request: nothing is charged for the meter or outside the property line"))
+		j.fixed(field+".fixed", price)
 		j.require(price.Fen > 0 && price.Fen <= 1_000_000_000, field+".fen", casework.Say("单价应大于 0（单位：分），不超过一千万元", "the price must be above 0 fen and at most ten million yuan"))
 	}
 }

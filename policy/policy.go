@@ -44,11 +44,15 @@ type Policy struct {
 	// Checklists are what is confirmed item by item before a task is done.
 	Checklists map[casework.TaskKind][]string `yaml:"checklists"`
 	Prices     []casework.Price               `yaml:"prices"`
+	// Gas is what is said for gas alone; a policy that serves gas must have it.
+	Gas *casework.GasTerms `yaml:"gas"`
+	// Network is what a main must give before an assessment proposes it.
+	Network casework.NetworkTerms `yaml:"network"`
 
 	text string
 }
 
-// Default is the policy of Wuhu's water company: the measures' own rules and
+// Default is the policy of Wuhu's water and gas companies: the measures' own rules and
 // this project's defaults beside them.
 func Default() Policy { return embedded("wuhu.yaml") }
 
@@ -102,7 +106,8 @@ func Published(text string) (Policy, error) {
 func (p Policy) Text() string { return p.text }
 
 // LimitNames lists every limit that a policy may set: one a task kind, the time
-// that 12345 sets, and one a lane.
+// that 12345 sets, one a lane, and the one of connections that are designed on
+// their own.
 func LimitNames() []casework.LimitName {
 	var names []casework.LimitName
 	for _, s := range casework.Specs() {
@@ -110,7 +115,7 @@ func LimitNames() []casework.LimitName {
 			names = append(names, s.Limit)
 		}
 	}
-	return append(names, casework.ReplyByLimit, casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201))
+	return append(names, casework.ReplyByLimit, casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201), casework.DesignedLaneLimit)
 }
 
 // Terms are what the policy says for one case.
@@ -119,7 +124,7 @@ func (p Policy) Terms() casework.Terms {
 		PolicyVersion: p.Version, Lane: p.Lane, Hours: p.Hours, Limits: p.Limits,
 		Ladder: p.Ladder, Ladders: p.Ladders, PauseReasons: p.PauseReasons, PauseBound: p.PauseBound,
 		SeparateAcceptance: p.SeparateAcceptance, Confirming: p.Confirming, Atlas: p.Atlas,
-		Checklists: p.Checklists, Prices: p.Prices,
+		Checklists: p.Checklists, Prices: p.Prices, Gas: p.Gas, Network: p.Network,
 	}
 }
 

@@ -29,14 +29,14 @@ func TestDefaultSaysWhatTheMeasuresSay(t *testing.T) {
 	require.Equal(t, casework.Lane101, terms.Lane)
 }
 
-// Every task of the process has a limit of its own, but for the two that the
+// Every task of the process has a limit of its own, but for those that the
 // lane's limit covers.
 func TestEveryTaskIsTimed(t *testing.T) {
 	t.Parallel()
 	for _, p := range []policy.Policy{policy.Default(), policy.Demo()} {
 		for _, name := range policy.LimitNames() {
 			_, ok := p.Limits[name]
-			byLane := name == "install_meter" || name == "turn_on_supply"
+			byLane := name == "install_meter" || name == "turn_on_supply" || name == "commission_supply"
 			require.Equal(t, !byLane, ok, "%s: %s", p.Version, name)
 		}
 	}
@@ -103,7 +103,9 @@ func TestParseNamesLineAndField(t *testing.T) {
 		"version with a slash":       {"version: v1", "version: a/b", []string{"1 version"}, "斜线"},
 		"version that is none":       {"version: v1", "version: current", []string{"1 version"}, "current"},
 		"no utility":                 {"[water]", "[]", []string{"2 utilities", "26 prices[0].utility"}, "能源"},
-		"gas":                        {"[water]", "[water, gas]", []string{"2 utilities[1]"}, "water"},
+		"unknown utility":            {"[water]", "[water, heat]", []string{"2 utilities[1]"}, "gas"},
+		"utility twice":              {"[water]", "[water, water]", []string{"2 utilities[1]"}, "重复"},
+		"gas without its rules":      {"[water]", "[water, gas]", []string{"1 gas"}, "小型接入"},
 		"unknown lane":               {`"101"`, `"301"`, []string{"3 lane"}, "101"},
 		"no time of day":             {`"12:00"`, `"noon"`, []string{"6 hours.spans[0].to"}, "noon"},
 		"closing before opening":     {`to: "17:30"`, `to: "13:30"`, []string{"4 hours"}, "14:00-13:30"},
@@ -218,7 +220,7 @@ func change(t *testing.T, pairs ...string) policy.Policy {
 func TestDiff(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, policy.Diff(policy.Default(), policy.Default()))
-	other := change(t, "wuhu-2026.3", "wuhu-2027.1", "contact_customer: 1 working_day", "contact_customer: 4 working_hours",
+	other := change(t, "wuhu-2026.4", "wuhu-2027.1", "contact_customer: 1 working_day", "contact_customer: 4 working_hours",
 		"  brief_customer: 1 working_day # D\n", "", "answer: 2 working_hours", "answer: 1 working_hour", "fen: 12000", "fen: 12550",
 		"表位正确, ", "", "separate_acceptance: true", "separate_acceptance: false")
 	require.Len(t, policy.Diff(other, policy.Default()), len(policy.Diff(policy.Default(), other)))

@@ -22,7 +22,8 @@ type Clock struct {
 	Stretches []Stretch    `json:"stretches" doc:"逐段，首尾相接 one after the other, without a gap"`
 	Lane      *LaneUse     `json:"lane,omitempty" doc:"服务时限；受理前没有 the lane's limit; none before the acceptance of the application"`
 
-	cal *calendar.Calendar
+	cal  *calendar.Calendar
+	flow string // what is supplied: 水 or 气
 }
 
 // Stretch is a stretch in which one party held the clock.
@@ -71,6 +72,7 @@ func worked(seconds int64) time.Duration { return time.Duration(seconds) * time.
 // nil.
 func ClockOf(k *casework.Case, holdings []casework.Holding, lane *casework.Deadline, cal *calendar.Calendar, now time.Time) Clock {
 	c := Clock{Case: k.Number, Parties: []PartyShare{}, Stretches: []Stretch{}, cal: cal}
+	c.flow = k.Request.Utility.Flow()
 	if k.Supply != nil {
 		c.Supplied = k.Supply.SuppliedAt
 	}

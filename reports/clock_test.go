@@ -240,7 +240,7 @@ func TestStripIsReadWithoutColour(t *testing.T) {
 	t.Parallel()
 	svg := string(lateCase(t).Strip())
 	for _, said := range []string{
-		`role="img"`, "<title id=", "营商专班 13.8 小时；管网运行部", "服务时限（101）：允许 9.5 小时，已用 15.3 小时，超出 5.8 小时",
+		`role="img"`, "<title id=", "营商专班 13.8 小时；管网运行部", "模式101服务时限：允许 9.5 小时，已用 15.3 小时，超出 5.8 小时",
 		"▼受理", "◆通水", "截止 due 2026-11-26 14:30", "11-20 周五", `class="over"`, "url(#strip-over)", "url(#strip-stop)",
 		">A</text>", ">C</text>", ">I</text>", ">J</text>", "permit_authority",
 	} {

@@ -340,7 +340,7 @@ func (d *drawing) marks() {
 		if x > stripWidth/2 {
 			anchor, shift = "end", -3
 		}
-		d.put(`<text x="%.2f" y="%g" text-anchor="%s" font-size="11">◆通水 supply on %s</text>`, x+shift, barTop-23, anchor, casework.Clock(d.Supplied))
+		d.put(`<text x="%.2f" y="%g" text-anchor="%s" font-size="11">◆通%s supply on %s</text>`, x+shift, barTop-23, anchor, d.flow, casework.Clock(d.Supplied))
 	}
 }
 

@@ -175,7 +175,7 @@ func OnTimeOf(counts []casework.OnTime, p Period, now time.Time) OnTime {
 			rate.Rate = &share
 		}
 		switch c.Limit {
-		case casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201):
+		case casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201), casework.DesignedLaneLimit:
 			r.Lanes = append(r.Lanes, rate)
 		case casework.AnswerLimit:
 			r.Answers = append(r.Answers, rate)
@@ -258,6 +258,7 @@ type WorkInProgress struct {
 type Load struct {
 	Stage    casework.Stage `json:"stage"`
 	Name     string         `json:"stage_name"`
+	Lead     bool           `json:"lead,omitempty" doc:"意向，尚未申请 leads: nobody applied yet"`
 	Cases    int64          `json:"cases"`
 	Paused   int64          `json:"paused"`
 	Median   int64          `json:"median_working_seconds" doc:"在本阶段的中位时长 in the stage, median"`
@@ -274,7 +275,10 @@ func WorkInProgressOf(loads []casework.StageLoad, cal *calendar.Calendar, now ti
 	for i, l := range loads {
 		r.Stages[i] = Load{
 			Stage: l.Stage, Name: l.Stage.Name(), Cases: l.Cases, Paused: l.Paused, Median: age(l.Median), P90: age(l.P90), Oldest: age(l.Oldest),
-			Received: l.Received, Buckets: l.Buckets,
+			Received: l.Received, Buckets: l.Buckets, Lead: l.Lead,
+		}
+		if l.Lead {
+			r.Stages[i].Name += "（意向）"
 		}
 	}
 	return r

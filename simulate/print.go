@@ -103,10 +103,10 @@ func (r Result) load(d casework.Department) Load {
 }
 
 func limitTitle(l casework.LimitName) string {
-	if lane, ok := strings.CutPrefix(string(l), "lane_"); ok {
+	if lane, ok := strings.CutPrefix(string(l), "lane_"); ok && l != casework.DesignedLaneLimit {
 		return "模式 " + lane + " " + string(l)
 	}
-	return casework.TaskKind(l).Name() + " " + string(l)
+	return l.Name() + " " + string(l)
 }
 
 func rateRow(title string, r Rate) []string {

@@ -506,7 +506,7 @@ func (y *year) answer(w *work, t casework.Task) demo.Answer {
 		Unreached:     w.chance < s.Unreached,
 		Dissatisfied:  w.other < s.Dissatisfied,
 		EvidencePaper: w.task + "-" + string(casework.Evidence),
-		Checklist:     w.file.k.Terms.Checklists[t.Kind],
+		Checklist:     w.file.k.Checklist(t.Kind),
 	}, y.now)
 	switch in := a.Input.(type) {
 	case casework.AppointmentInput:

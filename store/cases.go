@@ -34,6 +34,8 @@ type caseLine struct {
 	RemainingSeconds int64
 	Stopped          bool
 	Provisional      bool
+
+	Lead bool
 }
 
 func (caseLine) TableName() string { return "cases" }
@@ -46,6 +48,11 @@ type caseRow struct {
 	PolicyVersion  string
 	PhoneIndex     string
 	Search         string
+	Project        string
+	Plot           string
+	PartyIndex     string
+	Main           string
+	MainDemand     float64
 	Pauses         []pauseRow `gorm:"serializer:json"`
 	State          []byte
 }
@@ -73,18 +80,26 @@ func (s *Store) caseRow(k *casework.Case) (caseRow, error) {
 	}
 	due := k.NextDue()
 	r, applicant := &k.Request, maskApplicant(k.Request.Applicant)
+	if applicant == "" {
+		applicant = r.Who() // the plot
+	}
+	lead := s.leadColumns(r)
 	row := caseRow{
 		Line: caseLine{
 			Number: k.Number, Kind: k.Kind, Utility: r.Utility, Lane: k.Lane, Channel: r.Channel, District: r.Site.District,
 			Status: k.Status, Stage: k.Stage, Applicant: applicant, Address: r.Site.Address, Department: k.InCharge(),
 			Level: k.Level, ReceivedAt: k.ReceivedAt, DueAt: orNull(due.At), EndedAt: orNull(k.EndedAt), Version: k.Version,
-			RemainingSeconds: int64(due.Remaining / time.Second), Stopped: due.Stopped, Provisional: due.Provisional,
+			RemainingSeconds: int64(due.Remaining / time.Second), Stopped: due.Stopped, Provisional: due.Provisional, Lead: lead.Lead,
 		},
+		Project: lead.Project, Plot: lead.Plot, PartyIndex: lead.PartyIndex,
 		Parent: k.Parent, ExternalNumber: r.ExternalNumber, PolicyVersion: k.Terms.PolicyVersion,
 		PhoneIndex: s.ring.Index(r.Contact.Phone),
-		Search:     strings.ToLower(strings.Join([]string{k.Number, applicant, r.Site.Address}, "\n")),
+		Search:     strings.ToLower(strings.Join([]string{k.Number, applicant, r.Site.Address, jointNumber(k)}, "\n")),
 		Pauses:     []pauseRow{},
 		State:      state,
+	}
+	if k.Assessment != nil && k.Assessment.Main != "" {
+		row.Main, row.MainDemand = k.Assessment.Main, r.Demand.DailyVolume
 	}
 	for _, p := range k.Pauses {
 		if p.To.IsZero() {
@@ -100,13 +115,21 @@ func (s *Store) caseRow(k *casework.Case) (caseRow, error) {
 	return row, nil
 }
 
+// jointNumber is what the customer of a joint request names.
+func jointNumber(k *casework.Case) string {
+	if k.Joint == nil {
+		return ""
+	}
+	return k.Joint.Number
+}
+
 func (r caseLine) line(now time.Time) casework.CaseLine {
 	line := casework.CaseLine{
 		Number: r.Number, Kind: r.Kind, Utility: r.Utility, Lane: r.Lane, Channel: r.Channel, District: r.District,
 		Status: r.Status, Stage: r.Stage, Applicant: r.Applicant, Address: r.Address, Department: r.Department,
 		Level: r.Level, OpenTasks: r.OpenTasks, ReceivedAt: moment(&r.ReceivedAt), DueAt: moment(r.DueAt),
 		SupplyAt: moment(r.SupplyAt), EndedAt: moment(r.EndedAt), Version: r.Version,
-		Remaining: time.Duration(r.RemainingSeconds) * time.Second, Stopped: r.Stopped, Provisional: r.Provisional,
+		Remaining: time.Duration(r.RemainingSeconds) * time.Second, Stopped: r.Stopped, Provisional: r.Provisional, Lead: r.Lead,
 	}
 	line.Overdue = !line.DueAt.IsZero() && line.DueAt.Before(now)
 	return line
@@ -166,6 +189,9 @@ func (s *Store) Cases(ctx context.Context, f casework.CaseFilter) ([]casework.Ca
 		q = q.Where("level >= ?", f.Level)
 	}
 	q = equal(q, "policy_version", f.Policy)
+	if f.Lead != nil {
+		q = q.Where("lead = ?", *f.Lead)
+	}
 	if f.Running {
 		q = q.Where("ended_at IS NULL")
 	}

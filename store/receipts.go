@@ -19,16 +19,19 @@ type receiptRow struct {
 	ReceivedAt     time.Time
 	Started        bool
 	Body           []byte
+	Joint          string // number of the joint request; empty where it stands by itself
 }
 
 func (receiptRow) TableName() string { return "receipts" }
 
 // receiptBody is the sealed part of a receipt.
 type receiptBody struct {
-	Request casework.Request `json:"request"`
-	By      casework.Actor   `json:"by"`
-
-	Service *casework.ServiceRequest `json:"service,omitempty"` // with the images of its certificates
+	Request casework.Request  `json:"request"`
+	By      casework.Actor    `json:"by"`
+	Joint   *casework.Joint   `json:"joint,omitempty"`
+	Carried *casework.Carried `json:"carried,omitempty"`
+	// Service comes with the images of its certificates.
+	Service *casework.ServiceRequest `json:"service,omitempty"`
 }
 
 func receiptContext(number string) string { return "receipt/" + number }
@@ -62,28 +65,31 @@ func (s *Store) accept(ctx context.Context, body receiptBody, key string, at tim
 	if at.IsZero() {
 		at = s.now()
 	}
-	// A repeat is the common case where platforms push again and again; it
-	// must not use up a number.
-	channel := body.Request.Channel
-	if body.Service != nil {
-		channel = body.Service.Channel
-	}
-	if rec, err = s.accepted(ctx, channel, key); err == nil || casework.AsFault(err).Kind != casework.NotFound {
-		return rec, false, err
-	}
-	row, err := s.newReceipt(ctx, body, channel, key, at)
+	number, err := s.numbers.draw(ctx, s.db)
 	if err != nil {
 		return rec, false, err
 	}
-	result := s.db.WithContext(ctx).Clauses(clause.OnConflict{
-		Columns: []clause.Column{{Name: "channel"}, {Name: "external_number"}}, DoNothing: true,
-	}).Create(&row)
+	row, rec, err := s.newReceipt(number, key, body, at)
+	if err != nil {
+		return rec, false, err
+	}
+	// One statement for a request that is new: it is what every request waits for.
+	result := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row)
 	if result.Error != nil {
 		return rec, false, failed("accept a request", result.Error)
 	}
-	// Nothing written: somebody else accepted it since we looked.
-	rec, err = s.accepted(ctx, channel, key)
-	return rec, result.RowsAffected == 1, err
+	if result.RowsAffected == 1 {
+		return rec, true, nil
+	}
+	// Platforms push again and again; that must not use up numbers.
+	s.numbers.giveBack(number)
+	rec, err = s.accepted(ctx, row.Channel, key)
+	return rec, false, err
+}
+
+// acceptedOnce leaves the first receipt as it is.
+var acceptedOnce = clause.OnConflict{
+	Columns: []clause.Column{{Name: "channel"}, {Name: "external_number"}}, DoNothing: true,
 }
 
 func (s *Store) accepted(ctx context.Context, channel casework.Channel, key string) (casework.Receipt, error) {
@@ -92,17 +98,6 @@ func (s *Store) accepted(ctx context.Context, channel casework.Channel, key stri
 		return casework.Receipt{}, found("look for a receipt", err, caseNotFound())
 	}
 	return s.receipt(row)
-}
-
-func (s *Store) newReceipt(ctx context.Context, body receiptBody, channel casework.Channel, key string, at time.Time) (receiptRow, error) {
-	var n int64
-	if err := s.db.WithContext(ctx).Raw("SELECT nextval('case_numbers')").Scan(&n).Error; err != nil {
-		return receiptRow{}, failed("draw a case number", err)
-	}
-	letter := letters(body)
-	number := fmt.Sprintf("%s%s-%05d", letter, at.In(calendar.Shanghai).Format("20060102"), n)
-	sealed, err := s.seal(body, receiptContext(number))
-	return receiptRow{Number: number, Channel: channel, ExternalNumber: key, ReceivedAt: at, Body: sealed}, err
 }
 
 // letters begin a case number: the utility's, then that of a service.
@@ -118,19 +113,45 @@ func letters(body receiptBody) string {
 	return "W" + service
 }
 
+// dayNumber is a number as people know it: letters, day, and the drawn number.
+func dayNumber(letter string, at time.Time, n int64) string {
+	return fmt.Sprintf("%s%s-%05d", letter, at.In(calendar.Shanghai).Format("20060102"), n)
+}
+
+// newReceipt gives the row of a receipt and what it says.
+func (s *Store) newReceipt(n int64, external string, body receiptBody, at time.Time) (receiptRow, casework.Receipt, error) {
+	sealed, err := s.seal(body, receiptContext(dayNumber(letters(body), at, n)))
+	row := receiptRow{Number: dayNumber(letters(body), at, n), Channel: body.Request.Channel, ExternalNumber: external, ReceivedAt: at, Body: sealed}
+	if body.Service != nil {
+		row.Channel = body.Service.Channel
+	}
+	if body.Joint != nil {
+		row.Joint = body.Joint.Number
+	}
+	if err != nil {
+		return row, casework.Receipt{}, err
+	}
+	row.ReceivedAt = at.Truncate(time.Microsecond) // as PostgreSQL keeps it
+	return row, body.receipt(row), nil
+}
+
 func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
 	var body receiptBody
 	if err := s.open(row.Body, receiptContext(row.Number), &body); err != nil {
 		return casework.Receipt{}, err
 	}
+	return body.receipt(row), nil
+}
+
+func (b receiptBody) receipt(row receiptRow) casework.Receipt {
 	rec := casework.Receipt{
-		Number: row.Number, Request: body.Request, By: body.By, ReceivedAt: moment(&row.ReceivedAt), Started: row.Started,
-		Service: body.Service,
+		Number: row.Number, Request: b.Request, By: b.By, ReceivedAt: moment(&row.ReceivedAt), Started: row.Started,
+		Joint: b.Joint, Carried: b.Carried, Service: b.Service,
 	}
-	if body.Service != nil {
-		rec.Request = body.Service.Request()
+	if b.Service != nil {
+		rec.Request = b.Service.Request()
 	}
-	return rec, nil
+	return rec
 }
 
 // MarkStarted notes that the case's workflow is known to be running.
@@ -166,4 +187,33 @@ func (s *Store) Receipt(ctx context.Context, number string) (casework.Receipt, e
 		return casework.Receipt{}, found("read a receipt", err, caseNotFound())
 	}
 	return s.receipt(row)
+}
+
+// AcceptPassed gives the receipt of the case that goes on from another, once
+// for that one. The request keeps its sender's own number.
+func (s *Store) AcceptPassed(ctx context.Context, r casework.Request, c casework.Carried) (casework.Receipt, error) {
+	external := "passed/" + c.From
+	find := func() (casework.Receipt, error) {
+		row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", r.Channel, external).Take(ctx)
+		if err != nil {
+			return casework.Receipt{}, found("look for a receipt", err, caseNotFound())
+		}
+		return s.receipt(row)
+	}
+	if rec, err := find(); err == nil || casework.AsFault(err).Kind != casework.NotFound {
+		return rec, err
+	}
+	number, err := s.numbers.draw(ctx, s.db)
+	if err != nil {
+		return casework.Receipt{}, err
+	}
+	// The sweep for unstarted receipts goes by when this one was written.
+	row, _, err := s.newReceipt(number, external, receiptBody{Request: r, By: casework.Actor{ID: c.By}, Carried: &c}, s.now())
+	if err != nil {
+		return casework.Receipt{}, err
+	}
+	if err := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row).Error; err != nil {
+		return casework.Receipt{}, failed("accept what was passed on", err)
+	}
+	return find()
 }

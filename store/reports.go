@@ -227,28 +227,29 @@ func (s *Store) WorkInProgress(ctx context.Context, f casework.SupervisionFilter
 	}
 	rows, err := report[struct {
 		Stage                         casework.Stage
+		Lead                          bool
 		Cases, Paused                 int64
 		Median, P90, Oldest, Received time.Time
 		Buckets                       []int64 `gorm:"serializer:json"`
 	}](ctx, s, "count work in progress", `
 		WITH open AS MATERIALIZED ( -- else the look-up of entered is done for each use
-			SELECT c.stage, c.status, c.received_at, coalesce((
+			SELECT c.stage, c.lead, c.status, c.received_at, coalesce((
 				SELECT max(e.at) FROM events AS e WHERE e.case_number = c.number AND e.kind = 'stage_entered'), c.received_at) AS entered
 			FROM cases AS c
-			WHERE c.status IN ('open', 'paused', 'withdrawing')`+places(f, "c.department")+`
+			WHERE c.status IN ('open', 'paused', 'withdrawing', 'passing_on')`+places(f, "c.department")+`
 		), aged AS (
 			SELECT *, (SELECT count(*) FROM unnest(CAST(@ages AS timestamptz[])) AS bound WHERE open.entered <= bound) AS bucket FROM open
 		)
-		SELECT stage, count(*) AS cases, count(*) FILTER (WHERE status = 'paused') AS paused,
+		SELECT stage, lead, count(*) AS cases, count(*) FILTER (WHERE status = 'paused') AS paused,
 			percentile_disc(0.5) WITHIN GROUP (ORDER BY entered DESC) AS median,
 			percentile_disc(0.9) WITHIN GROUP (ORDER BY entered DESC) AS p90, min(entered) AS oldest, min(received_at) AS received,
 			jsonb_build_array(`+buckets+`) AS buckets
-		FROM aged GROUP BY stage`, f, map[string]any{"ages": "{" + strings.Join(ages, ",") + "}"})
+		FROM aged GROUP BY stage, lead`, f, map[string]any{"ages": "{" + strings.Join(ages, ",") + "}"})
 	loads := make([]casework.StageLoad, len(rows))
 	for i, r := range rows {
 		loads[i] = casework.StageLoad{
 			Stage: r.Stage, Cases: r.Cases, Paused: r.Paused, Median: moment(&r.Median), P90: moment(&r.P90), Oldest: moment(&r.Oldest),
-			Received: moment(&r.Received), Buckets: r.Buckets,
+			Received: moment(&r.Received), Buckets: r.Buckets, Lead: r.Lead,
 		}
 	}
 	return byStage(loads), err
@@ -357,16 +358,20 @@ func (s *Store) Zeros(ctx context.Context, f casework.SupervisionFilter) ([]case
 		FROM broken GROUP BY GROUPING SETS ((zero), ()) ORDER BY 1`, f, nil)
 }
 
-// byStage puts loads into the order of the process.
+// byStage puts loads into the order of the process, the leads of a stage before
+// the others.
 func byStage(loads []casework.StageLoad) []casework.StageLoad {
-	counts := map[casework.Stage]casework.StageLoad{}
-	for _, l := range loads {
-		counts[l.Stage] = l
-	}
 	ordered := []casework.StageLoad{}
 	for _, stage := range casework.AllStages() {
-		if l, ok := counts[stage]; ok && stage != casework.Duty {
-			ordered = append(ordered, l)
+		if stage == casework.Duty {
+			continue
+		}
+		for _, lead := range []bool{true, false} {
+			for _, l := range loads {
+				if l.Stage == stage && l.Lead == lead {
+					ordered = append(ordered, l)
+				}
+			}
 		}
 	}
 	return ordered

@@ -211,6 +211,7 @@ func (r caseRows) write(ctx context.Context, tx pgx.Tx, db *gorm.DB) error {
 		r.escalations = append(r.escalations, r.standingEscalations...)
 		r.holdings = append(r.holdings, r.standingHoldings...)
 	}
+	r.noteProgress(&b, ruling)
 	replace := clause.OnConflict{UpdateAll: true}
 	keep := clause.OnConflict{DoNothing: true}
 	err = errors.Join(

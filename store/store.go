@@ -48,6 +48,7 @@ type Store struct {
 	ring *seal.Ring
 	now  func() time.Time
 
+	numbers numbers                          // drawn ahead
 	notices atomic.Pointer[calendar.Notices] // the version in force when it was last asked for
 }
 

@@ -35,7 +35,7 @@ func (s *Store) Summary(ctx context.Context) (Summary, error) {
 	err := s.db.WithContext(ctx).Raw(`
 		SELECT 'status' AS list, status AS key, count(*) AS n FROM cases GROUP BY status
 		UNION ALL
-		SELECT 'stage', stage, count(*) FROM cases WHERE status NOT IN ('withdrawn', 'closed') GROUP BY stage
+		SELECT 'stage', stage, count(*) FROM cases WHERE status NOT IN ('withdrawn', 'closed', 'passed_on') GROUP BY stage
 		UNION ALL
 		SELECT 'state', state, count(*) FROM tasks GROUP BY state
 		UNION ALL

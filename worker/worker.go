@@ -22,6 +22,7 @@ type Activities struct {
 	Documents *activities.Documents
 	Calendar  *activities.Calendar
 	HandOvers *activities.HandOvers
+	Passes    *activities.Passes
 
 	Billing      *activities.Billing
 	Certificates *activities.Certificates
@@ -78,7 +79,10 @@ func Tuning() worker.Options {
 		StickyScheduleToStartTimeout: stickyPatience,
 		WorkflowTaskPollerBehavior:   pollers(),
 		ActivityTaskPollerBehavior:   pollers(),
-		DisableRegistrationAliasing:  true,
+		// A herd that is let in all at once shares the machine until each of its
+		// tasks outlasts the server's ten seconds and is decided again.
+		MaxConcurrentWorkflowTaskExecutionSize: 100,
+		DisableRegistrationAliasing:            true,
 	}
 }
 
@@ -106,6 +110,7 @@ func Register(r Registry, a Activities) {
 	r.RegisterActivityWithOptions(a.Calendar.TellCases, activity.RegisterOptions{Name: "TellCases"})
 	r.RegisterActivityWithOptions(a.Calendar.SettleImport, activity.RegisterOptions{Name: "SettleImport"})
 	r.RegisterActivityWithOptions(a.Calendar.LookForNotice, activity.RegisterOptions{Name: "LookForNotice"})
+	r.RegisterActivityWithOptions(a.Passes.PassOn, activity.RegisterOptions{Name: "PassOn"})
 	r.RegisterActivityWithOptions(a.HandOvers.HandOverAbsent, activity.RegisterOptions{Name: "HandOverAbsent"})
 	r.RegisterActivityWithOptions(a.HandOvers.HandOverStaff, activity.RegisterOptions{Name: "HandOverStaff"})
 }

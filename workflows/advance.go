@@ -20,6 +20,6 @@ func Advance(k *casework.Case, now time.Time) {
 		w.stages(now)
 		return
 	}
-	w := connection{casefile: casefile{state: k}}
+	w := connection{casefile: casefile{state: k}, leads: true}
 	w.stages(now)
 }

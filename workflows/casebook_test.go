@@ -37,6 +37,8 @@ type records struct {
 	faults  []string
 	down    bool
 	receipt casework.Receipt // of the service case, if it is one
+	passed  []casework.Receipt
+	started []string
 }
 
 // ledger holds the records of one case.
@@ -199,6 +201,7 @@ func effects(r *records, archive archiveFunc) worker.Activities {
 		HandOvers:    &activities.HandOvers{},
 		Billing:      &activities.Billing{Cases: r, Now: time.Now},
 		Certificates: &activities.Certificates{Receipts: r, Archive: archive},
+		Passes:       &activities.Passes{Book: r, Cases: r, Serves: servesBoth},
 	}
 }
 
@@ -431,7 +434,7 @@ func (l *ledger) kinds() []string {
 // complete gives the actions that complete a task, papers first.
 func complete(k *casework.Case, t casework.Task, c demo.Choices, now time.Time) []casework.Action {
 	var actions []casework.Action
-	c.Checklist = k.Terms.Checklists[t.Kind]
+	c.Checklist, c.Gas = k.Checklist(t.Kind), k.Request.Utility == casework.Gas
 	a := demo.AnswerTo(t, c, now)
 	for _, kind := range a.Papers {
 		id := fmt.Sprintf("paper-%s-%s", t.ID, kind)

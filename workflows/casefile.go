@@ -62,6 +62,12 @@ func (f *casefile) setup(ctx workflow.Context) error {
 		func() error {
 			return handle[casework.ConfirmAcceptance](ctx, f, contract.ConfirmAcceptance, "客户确认验收")
 		},
+		func() error {
+			return handle[casework.ConfirmQuote](ctx, f, contract.ConfirmQuote, "客户确认报价")
+		},
+		func() error {
+			return handle[casework.ConfirmContract](ctx, f, contract.ConfirmContract, "客户确认合同")
+		},
 		func() error { return handle[casework.Rate](ctx, f, contract.Rate, "客户评价") },
 		func() error {
 			return handle[casework.AcknowledgeEscalation](ctx, f, contract.AcknowledgeEscalation, "签收升级")
@@ -74,8 +80,14 @@ func (f *casefile) setup(ctx workflow.Context) error {
 		},
 		func() error { return handle[casework.ExtendDeadline](ctx, f, contract.ExtendDeadline, "延期") },
 		func() error { return handle[casework.MovePolicy](ctx, f, contract.MovePolicy, "改用政策版本") },
+		func() error { return handle[casework.PassOn](ctx, f, contract.PassOn, "转办") },
 		func() error { return handle[casework.HandOver](ctx, f, contract.HandOver, "移交任务") },
-		func() error { return handle[casework.RecordVisit](ctx, f, contract.RecordVisit, "登记12345回访") },
+		func() error { return handle[casework.Apply](ctx, f, contract.Apply, "提交申请") },
+		func() error { return handle[casework.RecordVisit](ctx, f, contract.RecordVisit, "登记走访") },
+		func() error { return handle[casework.LocateSite](ctx, f, contract.LocateSite, "标注位置") },
+		func() error {
+			return handle[casework.RecordOrderVisit](ctx, f, contract.RecordOrderVisit, "登记12345回访")
+		},
 		func() error { return handle[casework.ExtendOrder](ctx, f, contract.ExtendOrder, "12345延期") },
 		func() error { return f.handleOpened(ctx) },
 		func() error {

@@ -20,16 +20,25 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	w := &connection{casefile: casefile{state: in.State}}
 	if w.state == nil {
 		w.state = casework.NewCase(in.Number, in.Request, in.Terms, in.By, workflow.Now(ctx))
+		w.state.Joint = in.Joint
+		w.state.CarryOver(in.Carried, workflow.Now(ctx))
 	}
+	// Leads that began before curbstop let them wait for their application go on without.
+	w.leads = w.state.Request.Lead && workflow.GetVersion(ctx, "leads", workflow.DefaultVersion, 1) >= 1
 	w.advance = w.stages
 	if err := w.setup(ctx); err != nil {
 		return contract.Done{}, err
 	}
 	w.listenBeside(ctx)
+	w.shareWithSibling(ctx)
+	workflow.GoNamed(ctx, "pass-on", w.passOn)
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
 	}
 	if err := workflow.Await(ctx, func() bool { return w.upgradeTended || !w.upgradeUnwanted() }); err != nil {
+		return contract.Done{}, err
+	}
+	if err := w.siblingTold(ctx); err != nil {
 		return contract.Done{}, err
 	}
 	if !w.state.Status.Ended() {
@@ -41,7 +50,10 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 // connection is a case with the six stages of section 3 of the process.
 type connection struct {
 	casefile
-	upgradeTended bool // the upgrade has ended, or knows of the withdrawal
+	upgradeTended bool   // the upgrade has ended, or knows of the withdrawal
+	news          string // what the sibling of a joint request knows of this case
+	untold        int    // tries in a row to tell it that failed
+	leads         bool   // a lead of this run waits for its application
 }
 
 // listenBeside takes what comes from beside: the end of the upgrade that the
@@ -100,7 +112,8 @@ func (w *connection) tendUpgrade(ctx workflow.Context) {
 // upgradeUnwanted tells whether the customer withdrew while the upgrade is
 // still being built. A case with nothing to undo has ended by then.
 func (w *connection) upgradeUnwanted() bool {
-	return !w.state.WithdrawnAt.IsZero() && w.state.Upgrade.Pending()
+	k := w.state
+	return (!k.WithdrawnAt.IsZero() || k.Status == casework.PassingOn || k.Status == casework.PassedOn) && k.Upgrade.Pending()
 }
 
 // stages goes through the six stages as far as the facts allow.
@@ -108,11 +121,18 @@ func (w *connection) stages(now time.Time) {
 	if w.state.Status.Ended() {
 		return
 	}
+	if w.state.Status == casework.PassingOn {
+		return
+	}
 	if w.state.Status == casework.Withdrawing {
 		w.undo(now)
 		return
 	}
 	w.visits(now)
+	if p, n := w.state.AwaitsAcceptance(); p != nil {
+		w.state.Need(casework.AcceptTransfer, "", n, p.At, now)
+	}
+	w.deferred(now)
 	for _, stage := range []struct {
 		name casework.Stage
 		done func(now time.Time) bool
@@ -124,6 +144,10 @@ func (w *connection) stages(now time.Time) {
 		{casework.Acceptance, w.acceptance},
 		{casework.Evaluation, w.evaluation},
 	} {
+		if w.leads && !w.state.MayEnter(stage.name) {
+			w.followLead(now)
+			return
+		}
 		w.state.Enter(stage.name, now)
 		if !stage.done(now) {
 			return
@@ -132,21 +156,32 @@ func (w *connection) stages(now time.Time) {
 	w.state.End(casework.Closed, now)
 }
 
+// followLead: a lead on which everything is done that can be done waits for its
+// application, and is never out of sight.
+func (w *connection) followLead(now time.Time) {
+	k := w.state
+	anchor := now
+	if k.LeadFollow != (calendar.Date{}) {
+		anchor = k.LeadFollow.At(0)
+	}
+	k.Need(casework.FollowUpLead, "", k.LeadFollowUps+1, anchor, now)
+}
+
 // preService: who the customer is, what the network can give, and telling them.
 func (w *connection) preService(now time.Time) bool {
 	k := w.state
 	if k.Contacted == nil {
-		k.Need(casework.ContactCustomer, "", 1, k.ReceivedAt, now)
+		k.Need(casework.ContactCustomer, "", 1, k.ArrivedAt(), now)
 		return false
 	}
 	if k.Assessment == nil {
-		k.Need(casework.AssessNetwork, "", 1, now, now)
+		k.Need(casework.AssessNetwork, "", k.Reassessments+1, now, now)
 		return false
 	}
 	if k.Assessment.Result != casework.Adequate && k.Upgrade == nil {
 		k.StartUpgrade(now)
 	}
-	if k.Briefed == nil {
+	if k.Briefed == nil && k.Reachable() {
 		k.Need(casework.BriefCustomer, "", 1, now, now)
 		return false
 	}
@@ -162,7 +197,7 @@ func (w *connection) jointSurvey(now time.Time) bool {
 	case k.NextFollow != (calendar.Date{}):
 		k.Need(casework.FollowUp, "", round, k.NextFollow.At(0), now)
 		return false
-	case k.Appointment == nil:
+	case k.Appointment == nil && !k.JoinAppointment(now):
 		k.Need(casework.ScheduleSurvey, "", round, now, now)
 		return false
 	case k.Survey == nil:
@@ -172,22 +207,21 @@ func (w *connection) jointSurvey(now time.Time) bool {
 		k.Need(casework.UploadSurvey, "", 1, k.Survey.ConductedAt, now)
 		return false
 	}
-	return true
+	return k.Gas.Revisions > 0 || w.designed(now)
 }
 
 // permits: each goes its own way beside the others, and the materials are
 // prepared beside them all.
 func (w *connection) permits(now time.Time) bool {
 	k := w.state
-	ready := true
-	if k.Materials == nil {
-		k.Need(casework.PrepareMaterials, "", 1, k.UploadedAt, now)
-		ready = false
-	}
+	ready := w.agreement(now)
+	ready = w.materials(now) && ready
+	k.SharePermits(now)
 	for i := range k.Permits {
 		p := &k.Permits[i]
 		kind := string(p.Kind)
 		switch {
+		case p.SharedWith != "" && !p.Granted: // the sibling of a joint request files it
 		case p.FiledAt.IsZero():
 			anchor := k.UploadedAt
 			if p.Attempt > 1 {
@@ -197,7 +231,11 @@ func (w *connection) permits(now time.Time) bool {
 		case p.DecidedAt.IsZero():
 			k.Need(casework.RecordPermitResult, kind, p.Attempt, p.FiledAt, now)
 		case p.HandedOverAt.IsZero():
-			k.Need(casework.HandOverPermit, kind, p.Attempt, p.DecidedAt, now)
+			decided := p.DecidedAt
+			if p.SharedWith != "" {
+				decided = later(decided, k.UploadedAt)
+			}
+			k.Need(casework.HandOverPermit, kind, p.Attempt, decided, now)
 		}
 		ready = ready && p.Granted
 	}
@@ -222,7 +260,7 @@ func (w *connection) construction(now time.Time) bool {
 		k.Need(casework.InstallMeter, "", 1, now, now)
 		return false
 	case k.Supply == nil:
-		k.Need(casework.TurnOnSupply, "", 1, now, now)
+		w.supply(now)
 		return false
 	case k.EntryAt.IsZero():
 		k.Need(casework.CompleteEntry, "", 1, k.Supply.SuppliedAt, now)
@@ -239,7 +277,7 @@ func (w *connection) acceptance(now time.Time) bool {
 		return true
 	}
 	since := k.Supply.SuppliedAt
-	ready := k.MeterAccepted != nil && k.Account != nil && k.Reading != nil
+	ready := k.MeterAccepted != nil && k.Account != nil && (k.Reading != nil || k.ByCard()) && (k.Gas.Card != nil || !k.ByCard())
 	switch {
 	case k.Meter == nil:
 		k.Need(casework.InstallMeter, "", k.MetersFailed+1, now, now)
@@ -250,7 +288,9 @@ func (w *connection) acceptance(now time.Time) bool {
 	switch {
 	case k.Account == nil:
 		k.Need(casework.OpenAccount, "", 1, since, now)
-	case k.Reading == nil:
+	case k.ByCard():
+		w.card(now)
+	case k.Reading == nil && !w.meterToCome():
 		k.Need(casework.EnrolReading, "", 1, since, now)
 	}
 	for _, d := range k.Terms.Confirming {
@@ -295,12 +335,23 @@ func (w *connection) undo(now time.Time) {
 		k.Need(casework.RemoveMeter, "", 1, k.WithdrawnAt, now)
 		undone = false
 	}
+	for _, c := range k.Gas.Contracts {
+		if !c.SignedAt.IsZero() && c.VoidedAt.IsZero() {
+			k.Need(casework.VoidContract, string(c.Kind), 1, k.WithdrawnAt, now)
+			undone = false
+		}
+	}
 	if k.Materials != nil {
 		k.Need(casework.ReleaseMaterials, "", 1, k.WithdrawnAt, now)
 		undone = false
 	}
+	k.TakePassed(now)
 	for i := range k.Permits {
 		p := &k.Permits[i]
+		if passing, kept := k.Passing(p); passing || kept {
+			undone = undone && kept
+			continue
+		}
 		refused := !p.DecidedAt.IsZero() && !p.Granted
 		if !p.FiledAt.IsZero() && p.WithdrawnAt.IsZero() && !refused {
 			k.Need(casework.WithdrawPermit, string(p.Kind), 1, k.WithdrawnAt, now)

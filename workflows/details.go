@@ -22,6 +22,7 @@ type attributes struct {
 	level      int
 	deadlines  casework.DeadlineState
 	clock      casework.Party
+	district   casework.District // where the case was passed on; empty before
 }
 
 // show brings the Temporal UI up to date: current details always, which cost
@@ -35,6 +36,9 @@ func (f *casefile) show(ctx workflow.Context) error {
 			now.clock = held.Party
 		}
 	}
+	if len(f.state.Passes) > 0 {
+		now.district = f.state.Request.Site.District
+	}
 	if now == f.shown {
 		return nil
 	}
@@ -44,6 +48,9 @@ func (f *casefile) show(ctx workflow.Context) error {
 		contract.AttrStatus.ValueSet(string(now.status)),
 		contract.AttrDepartment.ValueSet(string(now.department)),
 		contract.AttrLevel.ValueSet(int64(now.level)),
+	}
+	if now.district != "" {
+		updates = append(updates, contract.AttrDistrict.ValueSet(string(now.district)))
 	}
 	if now.due.IsZero() {
 		updates = append(updates, contract.AttrDue.ValueUnset())
@@ -71,7 +78,7 @@ func (f *casefile) line() string {
 	if k.Service != nil {
 		return serviceLine(k)
 	}
-	line := strings.Join([]string{k.Request.Utility.Name(), k.Request.Site.District.Name(), k.Stage.Name(), k.InCharge().Name()}, " · ")
+	line := strings.Join([]string{k.Request.Utility.Name(), k.Request.Site.District.Name(), k.StageTitle(), k.InCharge().Name()}, " · ")
 	if k.Status != casework.Open {
 		line += " · " + k.Status.Name()
 	}
@@ -91,7 +98,7 @@ func (f *casefile) details() string {
 		return serviceDetails(k)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.Stage.Name(), k.Status.Name())
+	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.StageTitle(), k.Status.Name())
 	fmt.Fprintf(&b, "**%s** · 模式 %s · 渠道 %s · 收到 %s\n\n", k.Request.Site.District.Name(), k.Lane, k.Request.Channel.Name(), casework.Clock(k.ReceivedAt))
 	if k.Level > 0 {
 		fmt.Fprintf(&b, "**升级级别 %d**\n\n", k.Level)
@@ -109,7 +116,7 @@ func (f *casefile) details() string {
 		b.WriteString("\n")
 	}
 	if d, ok := k.Deadline(casework.LaneDeadline); ok {
-		fmt.Fprintf(&b, "服务时限（受理至通水）：%s · 下一级：%s\n\n", dueText(d), nextRung(d))
+		fmt.Fprintf(&b, "服务时限（受理至通%s）：%s · 下一级：%s\n\n", k.Request.Utility.Flow(), dueText(d), nextRung(d))
 	}
 	for _, p := range k.Pauses {
 		if p.To.IsZero() {
@@ -124,6 +131,7 @@ func (f *casefile) details() string {
 	if k.Upgrade.Pending() {
 		fmt.Fprintf(&b, "等待管网改造：%s\n\n", k.Upgrade.Case)
 	}
+	b.WriteString(jointText(k))
 	b.WriteString(clockText(k))
 	score := k.Score()
 	fmt.Fprintf(&b, "与客户接触 %d 次 · 七零 %d/7", k.Contacts, score.Kept)
@@ -131,6 +139,27 @@ func (f *casefile) details() string {
 		b.WriteString(" · 未达" + z.Name())
 	}
 	b.WriteString("\n")
+	return b.String()
+}
+
+// jointText says to which joint request the case belongs, who files its shared
+// permits, and how it was passed on.
+func jointText(k *casework.Case) string {
+	var b strings.Builder
+	if k.Joint != nil {
+		fmt.Fprintf(&b, "一网通办 %s · 另一案件 %s\n\n", k.Joint.Number, k.Joint.Sibling)
+		for i := range k.Permits {
+			if p := &k.Permits[i]; p.SharedWith != "" {
+				fmt.Fprintf(&b, "%s：由 %s 代办\n\n", p.Kind.Name(), p.SharedWith)
+			}
+		}
+	}
+	if k.PassedFrom != "" {
+		fmt.Fprintf(&b, "由 %s 转入\n\n", k.PassedFrom)
+	}
+	if next := k.GoesOnAs(); next != "" {
+		fmt.Fprintf(&b, "已转办，后续见 %s\n\n", next)
+	}
 	return b.String()
 }
 

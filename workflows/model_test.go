@@ -100,9 +100,12 @@ func newWorld(t *rapid.T) *world {
 		w.policies = append(w.policies, chanceTerms(rapid.Uint64Range(0, 999).Draw(t, label)))
 	}
 	r := casework.Request{
-		Utility: casework.Water, Channel: rapid.SampledFrom(casework.Channels()).Draw(t, "channel"),
+		Utility: rapid.SampledFrom([]casework.Utility{casework.Water, casework.Gas}).Draw(t, "utility"), Channel: rapid.SampledFrom(casework.Channels()).Draw(t, "channel"),
 		Applicant: casework.Applicant{Name: "芜湖瑞安医疗器械有限公司", CreditCode: "91340223RDUELXGQ0Y"},
 		Contact:   casework.Contact{Name: "秦刚丽", Phone: "13900007716"}, Site: casework.Site{District: "340223", Address: "涌珠泉路287号"},
+	}
+	if r.Utility == casework.Gas && w.oneIn(3, "no code yet") {
+		r.Applicant.CreditCode = ""
 	}
 	c := &connection{casefile: casefile{state: casework.NewCase("W1", r, w.policies[0], able, w.now)}}
 	c.advance = c.stages
@@ -264,7 +267,7 @@ func (w *world) importNotices() {
 
 var anything = []string{
 	"work", "work", "work", "supervise", "supervise", "claim", "release", "assign", "delegate", "hand over", "amend or withdraw",
-	"attach", "charge", "confirm design", "confirm acceptance", "rate", "nonsense",
+	"attach", "charge", "confirm design", "confirm quote", "confirm contract", "confirm acceptance", "rate", "nonsense",
 }
 
 // action draws something to do, sensible or not.
@@ -291,7 +294,13 @@ func (w *world) action(f *file) casework.Action {
 	case "amend or withdraw":
 		// Few cases are withdrawn, or no history would come far.
 		if !w.oneIn(4, "withdraw") {
-			return casework.AmendRequest{By: by, Remark: &reason, Reason: reason}
+			a := casework.AmendRequest{By: by, Remark: &reason, Reason: reason}
+			if w.oneIn(4, "the code") {
+				applicant := k.Request.Applicant
+				applicant.CreditCode = rapid.SampledFrom([]string{"", "91340223RDUELXGQ0Y"}).Draw(w.T, "code")
+				a.Applicant = &applicant
+			}
+			return a
 		}
 		return casework.Withdraw{By: by, Reason: reason}
 	case "attach":
@@ -301,6 +310,10 @@ func (w *world) action(f *file) casework.Action {
 		return casework.ProposeCharge{By: by, Charge: casework.Charge{Kind: kind, Amount: 12000, Note: reason, Item: "N01", Quantity: 1}}
 	case "confirm design":
 		return casework.ConfirmDesign{By: by}
+	case "confirm quote":
+		return casework.ConfirmQuote{By: by}
+	case "confirm contract":
+		return casework.ConfirmContract{By: by, Kind: rapid.SampledFrom(casework.ContractKinds()).Draw(w.T, "contract")}
 	case "confirm acceptance":
 		return casework.ConfirmAcceptance{By: by}
 	case "rate":
@@ -335,6 +348,7 @@ func (w *world) choices() demo.Choices {
 	c := demo.Choices{
 		PauseGoesOn: flag("goes on"), Upgrade: flag("upgrade"), NotYet: flag("not yet"), RefusePermit: flag("refuse"), DesignLater: flag("later"),
 		MeterFails: flag("fails"), Unreached: flag("unreached"), Dissatisfied: flag("dissatisfied"),
+		Large: flag("large"), CardPaid: flag("card"), Hazard: flag("hazard"), Revise: flag("revise"),
 	}
 	for _, kind := range casework.PermitKinds() {
 		if flag("permit") {
@@ -352,7 +366,7 @@ func document(k *casework.Case, kind casework.DocumentKind) casework.Document {
 // answer completes a task validly; the papers that it needs are another matter.
 // It may report late what was done some minutes ago.
 func (w *world) answer(by casework.By, k *casework.Case, t casework.Task, c demo.Choices, late time.Duration) casework.CompleteTask {
-	c.Checklist = k.Terms.Checklists[t.Kind]
+	c.Checklist, c.Gas = k.Checklist(t.Kind), k.Request.Utility == casework.Gas
 	a := demo.AnswerTo(t, c, w.now)
 	input, checked := a.Input, a.Checked
 	ago := func(earliest time.Time) time.Time { return later(w.now.Add(-late), earliest) }
@@ -375,6 +389,12 @@ func (w *world) answer(by casework.By, k *casework.Case, t casework.Task, c demo
 		input = a
 	case casework.SupplyInput:
 		a.SuppliedAt = ago(k.Meter.InstalledAt)
+		input = a
+	case casework.CommissioningInput:
+		a.TestedAt = ago(k.Meter.InstalledAt)
+		if a.Passed {
+			a.SuppliedAt = a.TestedAt
+		}
 		input = a
 	}
 	switch {
@@ -605,6 +625,7 @@ func (w *world) check(f *file, c casework.Changes) {
 			require.NotNil(w, k.Materials)
 			require.False(w, k.Upgrade.Pending())
 			require.False(w, slices.ContainsFunc(k.Permits, func(p casework.Permit) bool { return !p.Granted }))
+			w.checkAgreement(k)
 		}
 	}
 	require.Equal(w, f.events, k.Version)
@@ -734,7 +755,10 @@ func (w *world) follow(f *file, c casework.Changes) {
 	}
 	if !k.ApplicationAt.IsZero() && !f.accepted {
 		f.accepted = true
-		r.began(casework.LaneDeadline, casework.LaneLimit(k.Lane), minuteOf(k.ApplicationAt))
+		r.began(casework.LaneDeadline, k.LaneLimit(), minuteOf(k.ApplicationAt))
+	}
+	if lane := r.clock(casework.LaneDeadline); lane != nil {
+		lane.limit = k.LaneLimit() // the customer wanted another design, or the policy moved
 	}
 	for _, p := range k.Permits {
 		r.waiting(fmt.Sprint(p.Kind, p.Attempt), minuteOf(p.FiledAt), minuteOf(p.DecidedAt))
@@ -769,7 +793,9 @@ func eventOf(k *casework.Case, t casework.Task) (time.Time, bool) {
 	case casework.UploadSurvey:
 		return k.Survey.ConductedAt, true
 	case casework.PrepareMaterials:
-		return k.UploadedAt, true
+		if k.Request.Utility == casework.Water {
+			return k.UploadedAt, true
+		}
 	case casework.FilePermit:
 		if t.Round == 1 {
 			return k.UploadedAt, true
@@ -782,7 +808,11 @@ func eventOf(k *casework.Case, t casework.Task) (time.Time, bool) {
 		return k.TaskOrderAt, true
 	case casework.CompleteEntry, casework.OpenAccount, casework.EnrolReading, casework.ConfirmPart:
 		return k.Supply.SuppliedAt, true
-	case casework.RemoveMeter, casework.ReleaseMaterials, casework.WithdrawPermit:
+	case casework.CompleteDeferred:
+		return k.ReceivedAt, true
+	case casework.IssueCard:
+		return k.Supply.SuppliedAt, true
+	case casework.RemoveMeter, casework.ReleaseMaterials, casework.WithdrawPermit, casework.VoidContract:
 		return k.WithdrawnAt, true
 	case casework.Callback, casework.AcceptMeter:
 		return time.Time{}, false
@@ -921,6 +951,29 @@ func (w *world) checkStatus(f *file) {
 	}
 	if k.Status == casework.Withdrawn && k.Kind == casework.ConnectionCase {
 		require.Nil(w, k.Materials)
+		for _, c := range k.Gas.Contracts {
+			require.Equal(w, c.SignedAt.IsZero(), c.VoidedAt.IsZero(), "a contract outlives the case")
+		}
+	}
+}
+
+// checkAgreement sees to what must be settled with a gas customer before
+// construction begins, and that nothing of it happens for water.
+func (w *world) checkAgreement(k *casework.Case) {
+	if k.Request.Utility == casework.Water {
+		require.Empty(w, k.Gas)
+		return
+	}
+	require.False(w, k.Gas.Quote.AgreedAt.IsZero())
+	require.NotNil(w, k.ChosenDesign())
+	require.Len(w, k.Gas.Contracts, 2)
+	total := int64(0)
+	for _, c := range k.Charges {
+		total += c.Amount
+	}
+	require.GreaterOrEqual(w, total, k.Gas.Quote.Total)
+	for _, c := range k.Gas.Contracts {
+		require.False(w, c.SignedAt.IsZero())
 	}
 }
 
@@ -989,9 +1042,11 @@ func (w *world) straightStep(f *file, c demo.Choices, late time.Duration) {
 	case casework.UploadSurvey:
 		attach(casework.SurveyRecord)
 		attach(casework.ConstructionDrawing)
-		if k.DesignConfirmedAt.IsZero() {
+		if k.DesignConfirmedAt.IsZero() && !k.NeedsDesign() {
 			require.NoError(w, w.act(f, casework.ConfirmDesign{By: casework.By{Actor: casework.AsCustomer()}}))
 		}
+	case casework.DesignConnection:
+		attach(casework.ConstructionDrawing)
 	case casework.CompleteEntry:
 		if k.AcceptanceConfirmed.IsZero() {
 			require.NoError(w, w.act(f, casework.ConfirmAcceptance{By: casework.By{Actor: casework.AsCustomer()}}))

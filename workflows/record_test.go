@@ -127,6 +127,37 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 				casework.CloseEscalation{By: byStaff, Escalation: climbed})
 			l.straight(demo.Choices{Permits: []casework.PermitNeed{{Kind: casework.RoadOccupation, AffectsTraffic: true}}})
 		},
+		// Gas without a credit code, designed twice, with a hazard at commissioning.
+		"gas": func(l *live) {
+			large := demo.Choices{Large: true, CardPaid: true}
+			for _, kind := range []casework.TaskKind{
+				casework.ContactCustomer, casework.AssessNetwork, casework.BriefCustomer, casework.ScheduleSurvey, casework.ConductSurvey,
+				casework.UploadSurvey, casework.DesignConnection,
+			} {
+				l.finish(kind, large)
+			}
+			l.finish(casework.AgreeQuote, demo.Choices{Revise: true})
+			l.finish(casework.DesignConnection, large)
+			l.must(casework.ConfirmQuote{By: byCustomer})
+			l.finish(casework.CompleteDeferred, large)
+			l.must(casework.ConfirmContract{By: byCustomer, Kind: casework.SupplyContractKind})
+			l.reach(casework.CommissionSupply, large)
+			l.finish(casework.CommissionSupply, demo.Choices{Hazard: true})
+			l.straight(large)
+		},
+		// A planned plot: followed up, visited, briefed, applied, supplied.
+		"lead": func(l *live) {
+			l.await(func(k *casework.Case) bool { return len(k.Tasks) > 0 })
+			l.must(enter(l.snapshot().Tasks[0], casework.ContactInput{Nobody: true, Note: "园区尚未定企业"}))
+			l.finish(casework.AssessNetwork, demo.Choices{})
+			l.finish(casework.FollowUpLead, demo.Choices{})
+			l.must(casework.LocateSite{By: byStaff, Position: casework.Position{Lon: 118.33, Lat: 30.91}},
+				casework.RecordVisit{By: byStaff, Visit: casework.Visit{VisitedAt: time.Now(), Found: "企业已入驻", NextStep: "告知", NextOn: calendar.DateOf(time.Now()).AddDays(3)},
+					Contact: &casework.Contact{Name: "秦刚丽", Phone: "13900007716"}})
+			l.finish(casework.BriefCustomer, demo.Choices{})
+			l.must(application())
+			l.straight(demo.Choices{})
+		},
 		// A bad review starts the workflow of a closed case again.
 		"reopened": func(l *live) {
 			l.straight(demo.Choices{})
@@ -151,6 +182,12 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 				terms.PauseBound = calendar.Budget{Unit: calendar.WorkingTime, Time: 3 * time.Second}
 			}
 			in := contract.CaseInput{Number: l.number, Request: request(), Terms: terms, By: staff}
+			if name == "gas" {
+				in.Request.Utility, in.Request.Applicant.CreditCode = casework.Gas, ""
+			}
+			if name == "lead" {
+				in.Request = aLead(casework.Water)
+			}
 			// The server's caches learn of new search attributes within seconds.
 			require.EventuallyWithT(t, func(t *assert.CollectT) {
 				_, err := c.ExecuteWorkflow(l.t.Context(), l.options(enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE), contract.ConnectionWorkflow, in)

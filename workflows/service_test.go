@@ -493,7 +493,7 @@ func TestDissatisfiedCallerBringsTheOrderBack(t *testing.T) {
 	platform := casework.By{Actor: casework.Actor{ID: "12345", Roles: []casework.Role{casework.Platform}}}
 	b := newServiceBook(t, order(), nil)
 	b.play(func(p *people) {
-		p.refused("not_answered", casework.RecordVisit{By: platform, VisitedAt: p.env.Now()})
+		p.refused("not_answered", casework.RecordOrderVisit{By: platform, VisitedAt: p.env.Now()})
 		for p.snapshot.Stage != casework.Evaluation {
 			p.finish(p.snapshot.Tasks[0].Kind)
 		}
@@ -503,13 +503,13 @@ func TestDissatisfiedCallerBringsTheOrderBack(t *testing.T) {
 		require.Equal(t, casework.OrderHandling, p.snapshot.Stage)
 		p.finish(casework.HandleOrder)
 		p.finish(casework.AnswerOrder)
-		p.must(casework.RecordVisit{By: platform, VisitedAt: p.env.Now(), Comment: "仍未解决", ReplyBy: at(t, "2026-11-25 18:00")})
+		p.must(casework.RecordOrderVisit{By: platform, VisitedAt: p.env.Now(), Comment: "仍未解决", ReplyBy: at(t, "2026-11-25 18:00")})
 		require.Equal(t, []string{"answer_order", "handle_order/engineering"}, p.kinds())
 		d, _ := p.snapshot.Deadline(p.task(casework.AnswerOrder).ID)
 		require.Equal(t, "2026-11-25 18:00", casework.Clock(d.Due.At))
 		p.finish(casework.HandleOrder)
 		p.finish(casework.AnswerOrder)
-		p.must(casework.RecordVisit{By: platform, VisitedAt: p.env.Now(), Satisfied: true, Solved: true})
+		p.must(casework.RecordOrderVisit{By: platform, VisitedAt: p.env.Now(), Satisfied: true, Solved: true})
 	})
 	require.Equal(t, casework.Closed, b.snapshot.Status)
 	require.Equal(t, 2, b.count(casework.OrderAgain))

@@ -28,14 +28,16 @@ func (*shelf) CalendarMoves(_ context.Context, _ calendar.Notices, _ string, eac
 		return time.Date(2027, 1, day, hour, minute, 0, 0, calendar.Shanghai)
 	}
 	if err := each("W20261230-00001", []casework.DeadlineMove{{
-		Case: "W20261230-00001", Deadline: "W20261230-00001-T3", Limit: "upload_survey",
-		From: calendar.Due{At: at(4, 17, 30), Provisional: true}, To: calendar.Due{At: at(5, 17, 30)},
+		Case: "W20261230-00001", Move: casework.Move{Deadline: "W20261230-00001-T3", Limit: "upload_survey",
+			From: calendar.Due{At: at(4, 17, 30), Provisional: true}, To: calendar.Due{At: at(5, 17, 30)}},
 	}}); err != nil {
 		return err
 	}
 	return each("W20261230-00002", []casework.DeadlineMove{
-		{Case: "W20261230-00002", Deadline: "lane", Limit: "lane_101", From: calendar.Due{Stopped: true, Remaining: 7 * time.Hour, Provisional: true}, To: calendar.Due{Stopped: true, Remaining: 5 * time.Hour}},
-		{Case: "W20261230-00002", Deadline: "W20261230-00002-T1", Limit: "contact_customer", From: calendar.Due{At: at(1, 17, 30)}, To: calendar.Due{At: at(1, 17, 30)}, RungsOnly: true},
+		{Case: "W20261230-00002", Move: casework.Move{Deadline: "lane", Limit: "lane_101",
+			From: calendar.Due{Stopped: true, Remaining: 7 * time.Hour, Provisional: true}, To: calendar.Due{Stopped: true, Remaining: 5 * time.Hour}}},
+		{Case: "W20261230-00002", Move: casework.Move{Deadline: "W20261230-00002-T1", Limit: "contact_customer",
+			From: calendar.Due{At: at(1, 17, 30)}, To: calendar.Due{At: at(1, 17, 30)}}, RungsOnly: true},
 	})
 }
 

@@ -348,7 +348,7 @@ func (n *moved) add(out io.Writer, o api.MoveOutcome) {
 		fmt.Fprintf(out, "%s  %s → %s\n", o.Case, o.From, o.To)
 	}
 	for _, m := range o.Moves {
-		fmt.Fprintf(out, "  %s %s (%s)：%s → %s\n", policy.LimitTitle(m.Limit), m.Limit, m.Deadline, dueText(m.From), dueText(m.To))
+		fmt.Fprintf(out, "  %s %s (%s)：%s → %s\n", m.Limit.Name(), m.Limit, m.Deadline, dueText(m.From), dueText(m.To))
 	}
 	for _, f := range o.Fires {
 		fmt.Fprintf(out, "  立即触发 fires at once: %s %s (%s)，%s\n", f.Rung.Name(), f.Rung, f.Deadline, casework.Clock(f.At))

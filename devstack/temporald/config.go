@@ -73,6 +73,18 @@ func serverConfig(s settings) *config.Config {
 	return c
 }
 
+// smallServer is the dynamic configuration where no file gives another. The server's defaults are for clusters: 512
+// workers a queue on 20 connections miss their own deadlines of three seconds when thousands of timers fire at one
+// moment, and what misses it is tried again later and later. These
+// workers find a connection.
+func smallServer() dynamicconfig.StaticClient {
+	return dynamicconfig.StaticClient{
+		dynamicconfig.TimerProcessorSchedulerWorkerCount.Key():      32,
+		dynamicconfig.TransferProcessorSchedulerWorkerCount.Key():   32,
+		dynamicconfig.VisibilityProcessorSchedulerWorkerCount.Key(): 16,
+	}
+}
+
 // sqlConfig returns how to reach one database. Each of the four services holds a pool of its own, so the number of
 // connections that PostgreSQL sees is about four times maxConnections.
 func sqlConfig(s settings, database string, maxConnections int) *config.SQL {

@@ -135,13 +135,17 @@ func run(ctx context.Context, s settings, logger log.Logger) error {
 	if err := prepareDatabases(ctx, s, logger); err != nil {
 		return err
 	}
-	server, err := temporal.NewServer(
+	options := []temporal.ServerOption{
 		temporal.WithConfig(serverConfig(s)),
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithStaticHosts(staticHosts(s)),
 		temporal.WithLogger(logger),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
-	)
+	}
+	if s.dynamicConfigFile == "" {
+		options = append(options, temporal.WithDynamicConfigClient(smallServer()))
+	}
+	server, err := temporal.NewServer(options...)
 	if err != nil {
 		return fmt.Errorf("configure the server: %w", err)
 	}

@@ -100,55 +100,53 @@ type list struct {
 }
 
 func open(r io.Reader, o Options) (*list, error) {
-	name := strings.TrimSpace(o.List)
-	if name == "" {
-		return nil, casework.Refuse(casework.Invalid, "list_unnamed",
-			casework.Say("请给出清单名称", "the list has no name"))
-	}
-	lines := newLines(r)
-	header, err := lines.record(0)
-	if errors.Is(err, io.EOF) {
-		return nil, empty()
-	}
+	l := &list{seen: register{}}
+	header, err := l.begin(r, o)
 	if err != nil {
 		return nil, err
+	}
+	l.columns, err = readHeader(header.cells)
+	return l, err
+}
+
+// begin reads the first line of a list, which is its header.
+func (l *list) begin(r io.Reader, o Options) (record, error) {
+	l.name = strings.TrimSpace(o.List)
+	if l.name == "" {
+		return record{}, casework.Refuse(casework.Invalid, "list_unnamed",
+			casework.Say("请给出清单名称", "the list has no name"))
+	}
+	l.lines = newLines(r)
+	header, err := l.lines.record(0)
+	if errors.Is(err, io.EOF) {
+		return record{}, empty()
+	}
+	if err != nil {
+		return record{}, err
 	}
 	// A workbook that was not saved as CSV is the usual file of this kind; its
 	// zeros give it away where its bytes happen to be characters.
 	if header.damaged != nil || strings.ContainsRune(header.raw, 0) {
-		return nil, casework.Refuse(casework.Invalid, "unknown_encoding",
+		return record{}, casework.Refuse(casework.Invalid, "unknown_encoding",
 			casework.Say("无法识别文件编码；请另存为 CSV，编码用 UTF-8 或 GB18030（GBK）",
 				"the file is neither UTF-8 nor GB18030; save it as CSV in one of these"))
 	}
 	if header.broken != (casework.Text{}) {
-		return nil, badHeader([]casework.FieldFault{{Field: WholeLine, Text: header.broken}})
+		return record{}, badHeader([]casework.FieldFault{{Field: WholeLine, Text: header.broken}}, headers[:], int(firstOptional))
 	}
-	columns, err := readHeader(header.cells)
-	if err != nil {
-		return nil, err
-	}
-	return &list{name: name, lines: lines, columns: columns, seen: register{}}, nil
+	return header, nil
 }
 
 // next gives the next row, or io.EOF.
 func (l *list) next() (Row, error) {
-	record, err := l.lines.record(len(l.columns))
-	if err != nil {
-		return Row{}, err
-	}
-	row := Row{Line: record.line, Raw: record.raw, Bytes: record.damaged}
-	if record.broken == (casework.Text{}) && len(record.cells) != len(l.columns) {
-		record.broken = casework.Sayf("应有 %d 格，实有 %d 格", "the line should have %d cells, it has %d",
-			len(l.columns), len(record.cells))
-	}
-	if record.broken != (casework.Text{}) {
-		row.Faults = []casework.FieldFault{{Field: WholeLine, Text: record.broken}}
-		return row, nil
+	row, cells, err := l.cells(len(l.columns))
+	if err != nil || cells == nil {
+		return row, err
 	}
 	var said reading
 	for i, c := range l.columns {
-		row.Cells = append(row.Cells, Cell{Header: headers[c], Text: record.cells[i]})
-		said.cells[c] = strings.TrimSpace(record.cells[i])
+		row.Cells = append(row.Cells, Cell{Header: headers[c], Text: cells[i]})
+		said.cells[c] = strings.TrimSpace(cells[i])
 	}
 	row.Number = fold(said.cells[number])
 	requests := said.requests(l.name, row.Number)
@@ -158,6 +156,24 @@ func (l *list) next() (Row, error) {
 		row.Requests = requests
 	}
 	return row, nil
+}
+
+// cells takes the next row apart into so many cells; there are none where the
+// row says why it is kept.
+func (l *list) cells(width int) (Row, []string, error) {
+	record, err := l.lines.record(width)
+	if err != nil {
+		return Row{}, nil, err
+	}
+	row := Row{Line: record.line, Raw: record.raw, Bytes: record.damaged}
+	if record.broken == (casework.Text{}) && len(record.cells) != width {
+		record.broken = casework.Sayf("应有 %d 格，实有 %d 格", "the line should have %d cells, it has %d", width, len(record.cells))
+	}
+	if record.broken != (casework.Text{}) {
+		row.Faults = []casework.FieldFault{{Field: WholeLine, Text: record.broken}}
+		return row, nil, nil
+	}
+	return row, record.cells, nil
 }
 
 // column is one of the columns that a list may have.
@@ -195,7 +211,18 @@ var headers = [columnCount]string{ //nolint:gosec // column headers, one of whic
 // readHeader finds the column of each header. The order is free; blanks,
 // letter case and the width of characters do not matter.
 func readHeader(cells []string) ([]column, error) {
-	columns := make([]column, len(cells))
+	found, err := columnsOf(cells, headers[:], int(firstOptional))
+	columns := make([]column, len(found))
+	for i, c := range found {
+		columns[i] = column(c)
+	}
+	return columns, err
+}
+
+// columnsOf finds the place of each header among those that a list may have, of
+// which the first ones are required.
+func columnsOf(cells, headers []string, required int) ([]int, error) {
+	columns := make([]int, len(cells))
 	var faults []casework.FieldFault
 	refuse := func(header, zh, en string) {
 		faults = append(faults, casework.FieldFault{Field: header, Text: casework.Say(
@@ -203,28 +230,28 @@ func readHeader(cells []string) ([]column, error) {
 	}
 	for i, cell := range cells {
 		written := strings.Join(strings.Fields(fold(cell)), "")
-		c := slices.IndexFunc(headers[:], func(h string) bool { return strings.EqualFold(h, written) })
+		c := slices.IndexFunc(headers, func(h string) bool { return strings.EqualFold(h, written) })
 		switch {
 		case c < 0:
 			refuse(strings.TrimSpace(cell), "不认识的表头“%s”", "unknown header %q")
-		case slices.Contains(columns[:i], column(c)):
+		case slices.Contains(columns[:i], c):
 			refuse(headers[c], "表头“%s”重复", "header %q occurs twice")
 		}
-		columns[i] = column(c)
+		columns[i] = c
 	}
-	for c, h := range headers[:firstOptional] {
-		if !slices.Contains(columns, column(c)) {
+	for c, h := range headers[:required] {
+		if !slices.Contains(columns, c) {
 			refuse(h, "缺少表头“%s”", "header %q is missing")
 		}
 	}
 	if faults != nil {
-		return nil, badHeader(faults)
+		return nil, badHeader(faults, headers, required)
 	}
 	return columns, nil
 }
 
-func badHeader(faults []casework.FieldFault) error {
+func badHeader(faults []casework.FieldFault, headers []string, required int) error {
 	return &casework.Fault{Kind: casework.Invalid, Code: "bad_header", Fields: faults, Text: casework.Sayf(
 		"清单表头有误；必需：%s；可选：%s", "the header of the list is wrong; required: %s; optional: %s",
-		strings.Join(headers[:firstOptional], "、"), strings.Join(headers[firstOptional:], "、"))}
+		strings.Join(headers[:required], "、"), strings.Join(headers[required:], "、"))}
 }

@@ -220,23 +220,42 @@ func (r *reading) date(c column) calendar.Date {
 	if written == "" {
 		return calendar.Date{}
 	}
+	d, how := dateOf(written)
+	switch how {
+	case dayNumber:
+		r.note(c, casework.Sayf("%s“%s”按电子表格日期序号读作“%s”", "%s: %q was read as a spreadsheet's day number, %q", headers[c], written, d))
+	case dateWritten:
+		r.readAs(c, d.String())
+	case noDate:
+		r.fault(headers[c], casework.Sayf("“%s”不是日期；请填如 2026-12-08", "%q is no date; write it like 2026-12-08", written))
+	}
+	return d
+}
+
+// dating says how a date was found in a text.
+type dating int
+
+const (
+	noDate dating = iota
+	dateWritten
+	dayNumber // the count of a spreadsheet
+)
+
+func dateOf(written string) (calendar.Date, dating) {
 	plain := closeUp(written)
 	if serial.MatchString(plain) {
 		n, _ := strconv.Atoi(plain) // five digits
 		if d := dayOne.AddDays(n); d.Year >= firstYear && d.Year <= lastYear {
-			r.note(c, casework.Sayf("%s“%s”按电子表格日期序号读作“%s”", "%s: %q was read as a spreadsheet's day number, %q", headers[c], written, d))
-			return d
+			return d, dayNumber
 		}
 	}
 	if m := day.FindStringSubmatch(plain); m != nil {
 		d, err := calendar.ParseDate(fmt.Sprintf("%s-%02s-%02s", m[1], m[2], m[3]))
 		if err == nil && d.Year >= firstYear && d.Year <= lastYear {
-			r.readAs(c, d.String())
-			return d
+			return d, dateWritten
 		}
 	}
-	r.fault(headers[c], casework.Sayf("“%s”不是日期；请填如 2026-12-08", "%q is no date; write it like 2026-12-08", written))
-	return calendar.Date{}
+	return calendar.Date{}, noDate
 }
 
 // A date of a connection outside these years is a slip of the pen.

@@ -18,6 +18,7 @@ import (
 
 	billinghttp "github.com/curbstop/curbstop/billing/http"
 	"github.com/curbstop/curbstop/notify"
+	"github.com/curbstop/curbstop/platforms/senders"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
 )
@@ -34,6 +35,7 @@ type Config struct {
 	SealKeys       string   `env:"CURBSTOP_SEAL_KEYS"`
 	PolicyFile     string   `env:"CURBSTOP_POLICY"`
 	OutletsFile    string   `env:"CURBSTOP_OUTLETS"`
+	SendersFile    string   `env:"CURBSTOP_SENDERS"`
 	TemporalUIURL  string   `env:"CURBSTOP_TEMPORAL_UI_URL"`
 	PublicURL      string   `env:"CURBSTOP_PUBLIC_URL"`
 	Hotline        string   `env:"CURBSTOP_HOTLINE"`
@@ -116,6 +118,36 @@ func (c Config) billing() (*billinghttp.Client, error) {
 		return nil, fmt.Errorf("CURBSTOP_BILLING_URL: %w", err)
 	}
 	return client, nil
+}
+
+// Senders reads the file of those who send us messages and are told of the
+// progress; without one, the demo's.
+func (c Config) Senders() (*senders.Senders, error) {
+	if c.SendersFile == "" {
+		return readSenders(senders.Demo, "")
+	}
+	text, err := os.ReadFile(c.SendersFile)
+	if err != nil {
+		return nil, fmt.Errorf("the senders' file (CURBSTOP_SENDERS): %w", err)
+	}
+	all, err := readSenders(text, filepath.Dir(c.SendersFile))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s", c.SendersFile, policy.Describe(err))
+	}
+	return all, nil
+}
+
+// readSenders finds the files of mappings beside the one that names them.
+func readSenders(text []byte, folder string) (*senders.Senders, error) {
+	return senders.Parse(text, senders.Options{
+		Adapters: adapters, Getenv: os.Getenv,
+		ReadFile: func(name string) ([]byte, error) {
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(folder, name)
+			}
+			return os.ReadFile(name)
+		},
+	})
 }
 
 func (c Config) ring() (*seal.Ring, error) {

@@ -71,3 +71,17 @@ func TestOutletsOfTheEnvironment(t *testing.T) {
 	_, err = service.Config{OutletsFile: file + ".missing"}.Outlets(slog.Default())
 	require.ErrorContains(t, err, "CURBSTOP_OUTLETS")
 }
+
+func TestSendersOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	none, err := service.Config{}.Senders()
+	require.NoError(t, err)
+	require.Empty(t, none.All())
+	file := filepath.Join(t.TempDir(), "senders.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("senders:\n  - {id: a, name: 甲, channel: gov_portal, mapping: none.yaml, proof: {way: token, secret_env: CURBSTOP_TEST_NOT_SET}}\n"), 0o600))
+	_, err = service.Config{SendersFile: file}.Senders()
+	require.ErrorContains(t, err, "CURBSTOP_TEST_NOT_SET")
+	require.ErrorContains(t, err, "none.yaml")
+	_, err = service.Config{SendersFile: file + ".missing"}.Senders()
+	require.ErrorContains(t, err, "CURBSTOP_SENDERS")
+}

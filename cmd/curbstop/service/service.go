@@ -18,9 +18,11 @@ import (
 	"github.com/curbstop/curbstop/api"
 	"github.com/curbstop/curbstop/archive"
 	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/drafts"
 	"github.com/curbstop/curbstop/notify"
+	"github.com/curbstop/curbstop/platforms/inbox"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
 	"github.com/curbstop/curbstop/store"
@@ -43,6 +45,7 @@ type Service struct {
 	Address   string // where the API listens, host:port; set by StartAPI
 
 	log   *slog.Logger
+	inbox *inbox.Inbox
 	stops []func(context.Context) error // in the order of starting
 }
 
@@ -124,6 +127,10 @@ func (s *Service) StartWorker() error {
 	if err != nil {
 		return err
 	}
+	received, err := s.receiver()
+	if err != nil {
+		return err
+	}
 	billing := &activities.Billing{Cases: s.Store, Book: s.Store, Now: time.Now}
 	switch system, err := s.Config.billing(); {
 	case err != nil:
@@ -139,6 +146,7 @@ func (s *Service) StartWorker() error {
 		Documents: &activities.Documents{Cases: s.Store, Archive: s.Archive, Write: drafts.Write},
 		Calendar:  &activities.Calendar{Records: s.Store, Signaller: s.Temporal, Terms: s.Policies.Terms},
 		HandOvers: &activities.HandOvers{Book: s.Store, Cases: s.Desk, Now: time.Now},
+		Passes:    &activities.Passes{Book: s.Store, Cases: s.Desk, Serves: s.serves},
 
 		Billing:      billing,
 		Certificates: &activities.Certificates{Receipts: s.Store, Archive: s.Archive},
@@ -146,7 +154,7 @@ func (s *Service) StartWorker() error {
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
 	}
-	s.stops = append(s.stops, func(context.Context) error { w.Stop(); return nil }, s.deliver(outlets))
+	s.stops = append(s.stops, func(context.Context) error { w.Stop(); return nil }, s.deliver(outlets), s.takeUp(received, true))
 	return nil
 }
 
@@ -154,6 +162,12 @@ func (s *Service) StartWorker() error {
 func (s *Service) hours(ctx context.Context) (calendar.Hours, error) {
 	p, err := s.Policies.Current(ctx)
 	return p.Hours, err
+}
+
+// serves tells by the policy in force whether a utility is served.
+func (s *Service) serves(ctx context.Context, u casework.Utility) (bool, error) {
+	p, err := s.Policies.Current(ctx)
+	return p.Serves(u), err
 }
 
 // deliver sends messages, and gives the function that stops it once what is
@@ -191,11 +205,16 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	received, err := s.receiver()
+	if err != nil {
+		return err
+	}
 	options := api.Options{
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
-		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout,
+		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout, Paper: drafts.Write,
 		Hours:     s.hours,
+		Platforms: received,
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
 		TrustedProxies: s.Config.TrustedProxies, Limits: api.Limits{PublicPerMinute: s.Config.PublicPerMinute},
 	}
@@ -221,7 +240,7 @@ func (s *Service) StartAPI(ctx context.Context) error {
 			s.log.Error("The API ended.", "error", err)
 		}
 	}()
-	s.stops = append(s.stops, server.Shutdown, s.catchUp())
+	s.stops = append(s.stops, server.Shutdown, s.catchUp(), s.takeUp(received, false))
 	return nil
 }
 
@@ -242,6 +261,9 @@ func (s *Service) catchUp() func(context.Context) error {
 				s.log.Warn("Accepted requests wait to be started.", "error", err)
 			case n > 0:
 				s.log.Info("Cases were started that an earlier process had accepted.", "cases", n)
+			}
+			if _, err := s.Desk.CatchUpApplications(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("Leads wait to be told of their applications.", "error", err)
 			}
 			if _, err := s.Desk.CatchUpCalendar(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Cases wait to be told of a calendar.", "error", err)

@@ -1,0 +1,67 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/curbstop/curbstop/platforms/inbox"
+	"github.com/curbstop/curbstop/platforms/progress"
+	"github.com/curbstop/curbstop/platforms/senders"
+)
+
+// adapters are those that the senders' file may name.
+var adapters = senders.Adapters{}
+
+// receiver makes the inbox of platforms' messages, once for this process.
+func (s *Service) receiver() (*inbox.Inbox, error) {
+	if s.inbox != nil {
+		return s.inbox, nil
+	}
+	all, err := s.Config.Senders()
+	if err != nil {
+		return nil, err
+	}
+	s.inbox = inbox.New(inbox.Options{
+		Senders: all, Book: s.Store, Desk: s.Desk, Utilities: s.Policy.Utilities, Now: time.Now, Logger: s.log,
+	})
+	return s.inbox, nil
+}
+
+// takeUp takes up what platforms sent; with poll it also asks their exchange
+// tables, and tells them how their cases come on. It gives the function that
+// stops it once what is under way has ended.
+func (s *Service) takeUp(in *inbox.Inbox, poll bool) func(context.Context) error {
+	stops := []func(context.Context) error{s.beside("messages of platforms were still being taken up", func(ctx context.Context) { in.Run(ctx, poll) })}
+	if poll {
+		reporter := progress.New(progress.Options{Senders: in.Senders, Book: s.Store, Logger: s.log})
+		stops = append(stops, s.beside("platforms were still being told", reporter.Run))
+	}
+	return func(ctx context.Context) error {
+		for _, stop := range stops {
+			if err := stop(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// beside runs something beside the service until it is stopped.
+func (s *Service) beside(still string, run func(context.Context)) func(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		run(ctx)
+	}()
+	return func(closing context.Context) error {
+		cancel()
+		select {
+		case <-ended:
+			return nil
+		case <-closing.Done():
+			return fmt.Errorf("%s: %w", still, closing.Err())
+		}
+	}
+}

@@ -1,0 +1,460 @@
+package inbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/platforms"
+)
+
+const one = `[{"Key":"P-1","Name":"芜湖泰盛汽车零部件有限公司"}]`
+
+func TestAMessageBecomesACase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	said := w.answered(w.send(post{sender: "signed", path: "projects/push", body: one, nonce: "n1"}), 200)
+	require.Len(t, said.Numbers, 1)
+	require.False(t, said.Before)
+	k, err := w.Case(t.Context(), said.Numbers[0])
+	require.NoError(t, err)
+	want := request("芜湖泰盛汽车零部件有限公司")
+	want.Utility, want.Channel, want.ExternalNumber, want.Site.District = casework.Water, casework.ProjectApproval, "P-1", "340281"
+	require.Equal(t, want, k.Request)
+	receipt, err := w.Receipt(t.Context(), k.Number)
+	require.NoError(t, err)
+	require.Equal(t, "signed", receipt.By.ID)
+	require.True(t, receipt.Started)
+
+	m, err := w.InboxMessage(t.Context(), said.Message)
+	require.NoError(t, err)
+	require.Equal(t, casework.InboxMessage{
+		ID: said.Message, Sender: "signed", Kind: "projects/push", ContentType: "application/json", Body: []byte(one), ReceivedAt: w.clock(),
+		State: casework.InboxTakenUp, Numbers: said.Numbers, Attempts: 1, SettledAt: w.clock(),
+	}, m)
+	for _, listed := range w.all() {
+		require.Empty(t, listed.Body, "a list holds no bodies")
+	}
+	for _, personal := range []string{"沈兰英", "13800001653", "泰盛", "a secret"} {
+		require.NotContains(t, w.log.String(), personal)
+	}
+}
+
+func TestWhoSendsAgainIsAnsweredAsBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := post{sender: "signed", path: "push", body: one, nonce: "n1", at: w.clock()}
+	first := w.answered(w.send(p), 200)
+	again := first
+	again.Before = true
+	require.Equal(t, again, w.answered(w.send(p), 200), "the very same bytes")
+	p.nonce = "n2"
+	require.Equal(t, again, w.answered(w.send(p), 200), "signed anew")
+	p.body = `[{"Key":"P-1","Name":"另一个名称"}]`
+	p.nonce = "n3"
+	other := w.answered(w.send(p), 200)
+	require.Equal(t, first.Numbers, other.Numbers, "the same thing in other words")
+	require.True(t, other.Before)
+	require.NotEqual(t, first.Message, other.Message, "what arrived is kept")
+	require.Len(t, w.receipts(), 1)
+
+	// Long after: the clock forbids it, but nothing is done by answering.
+	w.wait(time.Hour)
+	require.Equal(t, again, w.answered(w.send(post{sender: "signed", path: "push", body: one, nonce: "n1", at: w.clock().Add(-time.Hour)}), 200))
+	w.refused(w.send(post{sender: "signed", path: "push", body: `[{"Key":"P-2","Name":"新"}]`, nonce: "n1", at: w.clock().Add(-time.Hour)}), 401, "sender_clock")
+	require.Len(t, w.receipts(), 1)
+}
+
+func TestOneProofForOneMessage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.answered(w.send(post{sender: "signed", path: "push", body: one, nonce: "n1"}), 200)
+	// The signature of this dialect does not cover the body.
+	w.refused(w.send(post{sender: "signed", path: "push", body: `[{"Key":"P-2","Name":"冒名"}]`, nonce: "n1"}), 401, "proof_used")
+	w.refused(w.send(post{sender: "signed", path: "other", body: one, nonce: "n1"}), 401, "proof_used")
+	other := joined(t, w.url, w.keys)
+	other.refused(other.send(post{sender: "signed", path: "push", body: `[{"Key":"P-2","Name":"冒名"}]`, nonce: "n1"}), 401, "proof_used")
+	require.Len(t, w.all(), 1, "nothing of it is kept")
+}
+
+func TestSendersProveThemselves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, p := range map[string]post{
+		"unknown sender":  {sender: "nobody", path: "push", body: one},
+		"not signed":      {sender: "signed", path: "push", body: one},
+		"wrong token":     {sender: "ratings", path: "push", body: one, header: map[string]string{"X-Token": "guess"}},
+		"another address": {sender: "listed", path: "push", body: one, from: "10.2.0.1"},
+		"says an address": {sender: "listed", path: "push", body: one, from: "203.0.113.9", forwarded: "10.1.0.7"},
+		"not in clear":    {sender: "secret", path: "push", body: one},
+	} {
+		rec := w.send(p)
+		if p.sender == "listed" {
+			require.Equal(t, 401, rec.Code)
+			require.Equal(t, "refused 401 sender_not_proved", rec.Body.String(), "in the adapter's words")
+			continue
+		}
+		w.refused(rec, 401, "sender_not_proved")
+	}
+	require.Empty(t, w.all())
+	w.refused(w.send(post{sender: "signed", path: "push", body: one, nonce: "early", at: w.clock().Add(6 * time.Minute)}), 401, "sender_clock")
+	w.answered(w.send(post{sender: "signed", path: "push", body: one, nonce: "slow", at: w.clock().Add(-4 * time.Minute)}), 200)
+	w.answered(w.send(post{sender: "ratings", path: "push", body: `[{"Key":"R"}]`, header: map[string]string{"X-Token": "a secret"}}), 202)
+	w.answered(w.send(post{sender: "listed", path: "push", body: `[{"Key":"L","Name":"园区企业"}]`, from: "10.1.0.7"}), 200)
+	w.answered(w.send(post{sender: "listed", path: "push", body: `[{"Key":"L2","Name":"园区企业"}]`, from: "192.0.2.1", forwarded: "10.1.0.8"}), 200)
+	w.refused(w.send(post{sender: "signed", path: "push", body: strings.Repeat("x", 1<<20+1), nonce: "big"}), 413, "body_too_large")
+	require.NotContains(t, w.log.String(), "guess")
+}
+
+func TestWhoIsOverTheQuotaLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var refusedOnes []post
+	for i := range 5 {
+		p := post{sender: "listed", path: "push", body: fmt.Sprintf(`[{"Key":"L-%d","Name":"园区企业"}]`, i), from: "10.1.0.7"}
+		if rec := w.send(p); rec.Code != 200 {
+			require.Equal(t, http.StatusTooManyRequests, rec.Code)
+			require.Equal(t, "60", rec.Header().Get("Retry-After"))
+			require.Equal(t, "refused 429 too_many_requests", rec.Body.String(), "in the adapter's words")
+			refusedOnes = append(refusedOnes, p)
+		}
+	}
+	require.Len(t, refusedOnes, 3)
+	for _, p := range refusedOnes {
+		w.wait(time.Minute)
+		require.False(t, w.answered(w.send(p), 200).Before)
+	}
+	require.Len(t, w.receipts(), 5)
+
+	// A proof that was refused for its pace may come again as it is.
+	signed := func(i int) post {
+		return post{sender: "signed", path: "push", body: fmt.Sprintf(`[{"Key":"S-%d","Name":"企业"}]`, i), nonce: fmt.Sprint("q", i), at: w.clock()}
+	}
+	var last post
+	for i := range 61 {
+		last = signed(i)
+		if rec := w.send(last); rec.Code != 200 {
+			w.refused(rec, 429, "too_many_requests")
+			require.Equal(t, 60, i)
+			require.NotEmpty(t, rec.Header().Get("Retry-After"))
+		}
+	}
+	w.wait(time.Minute)
+	require.False(t, w.answered(w.send(last), 200).Before)
+	require.Len(t, w.receipts(), 66)
+}
+
+func TestOneMessageForTwoUtilities(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	said := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"],"Lead":true}]`, nonce: "n1"}), 200)
+	require.Len(t, said.Numbers, 2)
+	for i, u := range []casework.Utility{casework.Water, casework.Gas} {
+		k, err := w.Case(t.Context(), said.Numbers[i])
+		require.NoError(t, err)
+		require.Equal(t, "J-1/"+string(u), k.Request.ExternalNumber)
+		require.True(t, k.Request.Lead)
+	}
+	back := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"W-1","Withdraw":"J-1"}]`, nonce: "n2"}), 200)
+	require.ElementsMatch(t, said.Numbers, back.Numbers)
+	for _, n := range said.Numbers {
+		k, err := w.Case(t.Context(), n)
+		require.NoError(t, err)
+		require.Equal(t, casework.Withdrawing, k.Status)
+	}
+	// Another sender has no say over these cases.
+	stranger := w.answered(w.send(post{sender: "ratings", path: "push", body: `[{"Key":"W-2","Withdraw":"J-1"}]`, header: map[string]string{"X-Token": "a secret"}}), 202)
+	require.Equal(t, "case_not_found", stranger.Code)
+}
+
+func TestRatingsFindTheirCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := map[string]string{"X-Token": "a secret"}
+	rating := post{sender: "ratings", path: "evaluate", body: `[{"Key":"E-1","External":"P-1","Stars":1}]`, header: token}
+	early := w.answered(w.send(rating), 202)
+	require.Equal(t, "case_not_found", early.Code)
+	number := w.answered(w.send(post{sender: "signed", path: "push", body: one, nonce: "n1"}), 200).Numbers[0]
+	w.supplied(number)
+	// It came ahead of its case, and is taken up by itself.
+	w.wait(11 * time.Second)
+	w.sweeps()
+	k, err := w.Case(t.Context(), number)
+	require.NoError(t, err)
+	require.Len(t, k.Evaluated.Ratings, 1)
+	require.Equal(t, "慢", k.Evaluated.Ratings[0].Comment, "tags stand for words that are missing")
+	require.Equal(t, []string{number}, w.answered(w.send(rating), 200).Numbers)
+	// By our own number, and not twice however it is worded.
+	w.answered(w.send(post{sender: "ratings", path: "evaluate", body: `[{"Key":"E-2","External":"` + number + `","Stars":5,"Text":"好"}]`, header: token}), 200)
+	w.answered(w.send(post{sender: "ratings", path: "evaluate", body: `[{"Key":"E-2","External":"` + number + `","Stars":5,"Text":"好 "}]`, header: token}), 200)
+	k, err = w.Case(t.Context(), number)
+	require.NoError(t, err)
+	require.Len(t, k.Evaluated.Ratings, 2)
+}
+
+func TestWhatComesAheadIsTriedForADay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.answered(w.send(post{sender: "signed", path: "evaluate", body: `[{"Key":"E-1","External":"none","Stars":5}]`, nonce: "n1"}), 202)
+	tries := 0
+	for range 60 {
+		w.wait(time.Hour)
+		w.sweeps()
+		tries = w.all()[0].Attempts
+	}
+	require.Greater(t, tries, 20)
+	require.Less(t, tries, 26)
+	require.True(t, w.all()[0].NextAt.IsZero())
+	require.Equal(t, []string{"kept"}, w.states(), "and stays for a person")
+}
+
+func TestWhatCannotBeUnderstoodIsKeptAndMended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.adapter.strict = true
+	bad := `[{"Key":"P-9","Name":"芜湖越皖电子科技有限公司","Use":"消防用氺"}]`
+	said := w.answered(w.send(post{sender: "signed", path: "push", body: bad, nonce: "n1"}), 202)
+	require.Equal(t, "invalid_input", said.Code)
+	list := staff[listed](w, casework.Auditor, "GET", "/v1/inbox?state=kept&sender=signed", nil, 200)
+	require.Len(t, list.Items, 1)
+	require.Equal(t, "use", list.Items[0].Fault.Fields[0].Field)
+	require.Empty(t, list.Items[0].Body)
+
+	type whole struct {
+		casework.InboxMessage
+		Text string
+	}
+	got := staff[whole](w, casework.ServiceHall, "GET", "/v1/inbox/"+said.Message, nil, 200)
+	require.Equal(t, bad, got.Text)
+
+	path := "/v1/inbox/" + said.Message + "/mend"
+	staff[map[string]any](w, casework.ServiceHall, "POST", path, map[string]string{"text": "x"}, 422)
+	staff[map[string]any](w, casework.Auditor, "POST", path, map[string]string{"text": "x", "note": "y"}, 403)
+	// A mend that is no better is kept itself, and mended in its turn.
+	worse := staff[whole](w, casework.ServiceHall, "POST", path, map[string]string{"text": "[{", "note": "改错"}, 200)
+	require.Equal(t, casework.InboxKept, worse.State)
+	require.Equal(t, said.Message, worse.Mends)
+	staff[map[string]any](w, casework.ServiceHall, "POST", path, map[string]string{"text": "[]", "note": "再改"}, 409)
+	mended := staff[whole](w, casework.ServiceHall, "POST", "/v1/inbox/"+worse.ID+"/mend",
+		map[string]string{"text": `[{"Key":"P-9","Name":"芜湖越皖电子科技有限公司"}]`, "note": "用途错字"}, 200)
+	require.Equal(t, casework.InboxTakenUp, mended.State)
+	require.Len(t, mended.Numbers, 1)
+	require.Equal(t, []string{"mended", "mended", "taken_up"}, w.states())
+
+	original, err := w.InboxMessage(t.Context(), said.Message)
+	require.NoError(t, err)
+	require.Equal(t, bad, string(original.Body), "what was sent stays")
+	// Who sends the original again learns what became of it.
+	again := w.answered(w.send(post{sender: "signed", path: "push", body: bad, nonce: "n2"}), 200)
+	require.Equal(t, tinyReply{Message: said.Message, Numbers: mended.Numbers, Before: true}, again)
+	require.Len(t, w.receipts(), 1)
+}
+
+func TestReplayAfterTheMappingWasCorrected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.adapter.strict = true
+	said := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"P-9","Name":"甲","Use":"x"},{"Key":"P-10","Name":"乙"}]`, nonce: "n1"}), 202)
+	path := "/v1/inbox/" + said.Message + "/replay"
+	got := staff[casework.InboxMessage](w, casework.TaskforceOffice, "POST", path, nil, 200)
+	require.Equal(t, casework.InboxKept, got.State)
+	w.adapter.strict = false
+	got = staff[casework.InboxMessage](w, casework.TaskforceOffice, "POST", path, nil, 200)
+	require.Equal(t, casework.InboxTakenUp, got.State)
+	require.Len(t, got.Numbers, 2)
+	require.Equal(t, 3, got.Attempts)
+	staff[map[string]any](w, casework.TaskforceOffice, "POST", path, nil, 409)
+	staff[map[string]any](w, casework.TaskforceOffice, "POST", "/v1/inbox/M-none/replay", nil, 404)
+}
+
+func TestIgnored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	said := w.answered(w.send(post{sender: "signed", path: "push", body: "garbage", nonce: "n1"}), 202)
+	path := "/v1/inbox/" + said.Message + "/ignore"
+	staff[map[string]any](w, casework.ServiceHall, "POST", path, map[string]string{"reason": " "}, 422)
+	got := staff[casework.InboxMessage](w, casework.ServiceHall, "POST", path, map[string]string{"reason": "联调报文"}, 200)
+	require.Equal(t, casework.InboxIgnored, got.State)
+	require.Equal(t, "联调报文", got.Note)
+	require.Equal(t, "service_hall", got.By)
+	require.Equal(t, tinyReply{Message: said.Message, Before: true}, w.answered(w.send(post{sender: "signed", path: "push", body: "garbage", nonce: "n2"}), 200))
+	require.Equal(t, []string{"ignored"}, w.states())
+}
+
+func TestAnAdapterThatFallsOverLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	said := w.answered(w.send(post{sender: "signed", path: "push", body: "fall over", nonce: "n1"}), 202)
+	require.Equal(t, "message_not_read", said.Code)
+	require.Equal(t, []string{"kept"}, w.states())
+	require.NotContains(t, w.log.String(), "13800001653")
+}
+
+func TestWhatIsNotServedIsKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inbox.Utilities = []casework.Utility{casework.Water}
+	half := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"]}]`, nonce: "n1"}), 202)
+	require.Equal(t, "utility_not_served", half.Code)
+	require.Len(t, half.Numbers, 1, "which is no reason against the other half")
+	w.inbox.Utilities = []casework.Utility{casework.Water, casework.Gas}
+	got := staff[casework.InboxMessage](w, casework.ServiceHall, "POST", "/v1/inbox/"+half.Message+"/replay", nil, 200)
+	require.Len(t, got.Numbers, 2)
+	require.Equal(t, half.Numbers[0], got.Numbers[0])
+	visit := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"V-1","Visit":true}]`, nonce: "n2"}), 202)
+	require.Equal(t, "service_not_served", visit.Code)
+}
+
+func TestEncryptedBodies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, _ := w.inbox.Senders.Find("secret")
+	body, err := s.Decrypt.Encrypt([]byte(one), []byte("fedcba9876543210"))
+	require.NoError(t, err)
+	said := w.answered(w.send(post{sender: "secret", path: "push", body: string(body), nonce: "n1"}), 200)
+	require.Len(t, said.Numbers, 1)
+	m, err := w.InboxMessage(t.Context(), said.Message)
+	require.NoError(t, err)
+	require.Equal(t, []byte(one), m.Body)
+	// Encrypted anew it is the same message.
+	body, err = s.Decrypt.Encrypt([]byte(one), []byte("0000000000000000"))
+	require.NoError(t, err)
+	require.Equal(t, tinyReply{Message: said.Message, Numbers: said.Numbers, Before: true}, w.answered(w.send(post{sender: "secret", path: "push", body: string(body), nonce: "n2"}), 200))
+	bad := w.answered(w.send(post{sender: "secret", path: "push", body: one + " ", nonce: "n3"}), 202)
+	require.Equal(t, "not_decrypted", bad.Code)
+	kept, err := w.InboxMessage(t.Context(), bad.Message)
+	require.NoError(t, err)
+	require.True(t, kept.Encrypted)
+	require.Equal(t, []byte(one+" "), kept.Body, "as it was sent")
+}
+
+// A process that dies between keeping a message and taking it up leaves it to
+// any other one.
+func TestWhatADeadProcessLeftIsTakenUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m, fresh, err := w.KeepMessage(t.Context(), casework.InboxMessage{Sender: "signed", Kind: "push", Body: []byte(one), ReceivedAt: w.clock()}, w.clock().Add(lease))
+	require.NoError(t, err)
+	require.True(t, fresh)
+	w.sweeps()
+	require.Equal(t, []string{"received"}, w.states(), "its lease has not ended")
+	w.wait(lease)
+	other := joined(t, w.url, w.keys)
+	other.wait(lease)
+	other.sweeps()
+	require.Equal(t, []string{"taken_up"}, w.states())
+	require.Len(t, w.receipts(), 1)
+	require.Equal(t, m.ID, w.answered(w.send(post{sender: "signed", path: "push", body: one, nonce: "n1"}), 200).Message)
+	require.Len(t, w.receipts(), 1)
+}
+
+func TestACaseThatCannotStartYetIsAccepted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.fails(casework.Refuse(casework.Unavailable, "busy", casework.Say("忙", "busy")))
+	said := w.answered(w.send(post{sender: "signed", path: "push", body: one, nonce: "n1"}), 200)
+	require.Len(t, said.Numbers, 1)
+	require.Empty(t, w.receipts())
+	// A mistake of ours keeps the message waiting, and says so to the sender.
+	w.fails(errors.New("secret of the cluster"))
+	rec := w.send(post{sender: "signed", path: "push", body: `[{"Key":"P-2","Name":"乙"}]`, nonce: "n2"})
+	w.refused(rec, 503, "taken_up_later")
+	require.NotContains(t, rec.Body.String(), "cluster")
+	require.Equal(t, []string{"received", "taken_up"}, w.states())
+	w.fails(nil)
+	w.wait(firstRetry)
+	w.sweeps()
+	require.Equal(t, []string{"taken_up", "taken_up"}, w.states())
+	require.Len(t, w.receipts(), 1, "the first is started by who looks after unstarted receipts")
+}
+
+// However many processes and senders meet, each thing becomes one case.
+func TestRaces(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	crowd := []*world{w, joined(t, w.url, w.keys), joined(t, w.url, w.keys)}
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	numbers := map[string]map[string]bool{}
+	for i := range 30 {
+		group.Go(func() {
+			me, name := crowd[i%3], fmt.Sprintf("P-%d", i%5)
+			body := fmt.Sprintf(`[{"Key":"%s","Name":"企业"}]`, name)
+			rec := me.send(post{sender: "signed", path: "push", body: body, nonce: fmt.Sprint("n", i)})
+			var said tinyReply
+			if rec.Code != 200 || json.Unmarshal(rec.Body.Bytes(), &said) != nil || len(said.Numbers) != 1 {
+				t.Errorf("%d: %d %s", i, rec.Code, rec.Body)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if numbers[name] == nil {
+				numbers[name] = map[string]bool{}
+			}
+			numbers[name][said.Numbers[0]] = true
+		})
+		group.Go(func() { _, _ = crowd[i%3].inbox.sweep(t.Context()) })
+	}
+	group.Wait()
+	require.Len(t, numbers, 5)
+	for name, given := range numbers {
+		require.Len(t, given, 1, name)
+	}
+	require.Len(t, w.receipts(), 5)
+	require.Len(t, w.all(), 5)
+}
+
+func TestRowsArePolledAndSettled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	poll := func(w *world) error {
+		s, _ := w.inbox.Senders.Find("tables")
+		_, err := w.inbox.poll(t.Context(), s, tables{w.adapter})
+		return err
+	}
+	rows := func() []platforms.Message {
+		return []platforms.Message{{Kind: "SPGL_XMJBXXB", Body: []byte(one)}, {Kind: "SPGL_XMJBXXB", Body: []byte("garbage")}}
+	}
+	w.adapter.waiting = rows()
+	// It dies before the outcome is written back.
+	w.adapter.failing = errors.New("gone")
+	require.ErrorContains(t, poll(w), "gone")
+	require.Len(t, w.receipts(), 1)
+	w.adapter.failing = nil
+	require.NoError(t, poll(w))
+	require.Equal(t, []string{"SPGL_XMJBXXB " + one + " true ", "SPGL_XMJBXXB garbage false invalid_input"}, w.adapter.settled)
+	require.Empty(t, w.adapter.waiting)
+	require.Len(t, w.receipts(), 1)
+	require.Equal(t, []string{"kept", "taken_up"}, w.states())
+
+	// One process at a time.
+	w.adapter.waiting = []platforms.Message{{Kind: "SPGL_XMJBXXB", Body: []byte(`[{"Key":"P-7","Name":"丙"}]`)}}
+	other := joined(t, w.url, w.keys)
+	other.adapter.waiting = w.adapter.waiting
+	did, err := w.Alone(t.Context(), "poll/tables", func(ctx context.Context) error { return poll(other) })
+	require.NoError(t, err)
+	require.True(t, did)
+	require.Len(t, other.adapter.waiting, 1, "another one is at it")
+	require.NoError(t, poll(other))
+	require.Empty(t, other.adapter.waiting)
+}
+
+func TestAskedByGet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	said := w.answered(w.send(post{sender: "ratings", path: "echo?echostr=1", method: "GET", header: map[string]string{"X-Token": "a secret"}}), 202)
+	m, err := w.InboxMessage(t.Context(), said.Message)
+	require.NoError(t, err)
+	require.Equal(t, "echostr=1", string(m.Body))
+	require.Equal(t, "echo", m.Kind)
+	require.Equal(t, formType, m.ContentType)
+}

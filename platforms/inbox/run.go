@@ -1,0 +1,125 @@
+package inbox
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/platforms"
+	"github.com/curbstop/curbstop/platforms/senders"
+)
+
+// Run takes up what was kept and not taken up, until the context ends; what is
+// under way then is finished first. With poll it also asks the exchange tables
+// of the senders that have some. Any number of processes may run it.
+func (b *Inbox) Run(ctx context.Context, poll bool) {
+	var group sync.WaitGroup
+	group.Go(func() { b.repeat(ctx, sweepEvery, b.sweep) })
+	for _, s := range b.Senders.All() {
+		if adapter, ok := s.Adapter.(platforms.Exchange); ok && poll && s.Exchange.URL != "" {
+			group.Go(func() {
+				b.repeat(ctx, s.Exchange.Every, func(ctx context.Context) (bool, error) { return b.poll(ctx, s, adapter) })
+			})
+		}
+	}
+	group.Wait()
+}
+
+// repeat works as long as there is more to do, then looks again after a while.
+func (b *Inbox) repeat(ctx context.Context, every time.Duration, work func(context.Context) (more bool, err error)) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		for ctx.Err() == nil {
+			more, err := work(ctx)
+			if err != nil && ctx.Err() == nil {
+				b.Logger.WarnContext(ctx, "Messages of platforms wait.", "error", err)
+			}
+			if err != nil || !more {
+				break
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// sweep takes up a batch of what is due: what a process left behind that died,
+// what could not be taken up before, and what came ahead of its case.
+func (b *Inbox) sweep(ctx context.Context) (more bool, err error) {
+	now := b.Now()
+	if b.hourly(now) {
+		if err := b.Book.ForgetProofs(ctx, now.Add(-lastRetry)); err != nil {
+			return false, err
+		}
+	}
+	claimed, err := b.Book.ClaimMessages(ctx, now, now.Add(lease), sweepBatch)
+	if err != nil {
+		return false, err
+	}
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	for _, m := range claimed {
+		group.Go(func() error {
+			s, ok := b.Senders.Find(m.Sender)
+			if !ok {
+				b.Logger.WarnContext(ctx, "A message waits for a sender that is not configured any more.", "sender", m.Sender, "message", m.ID)
+				m.NextAt = now.Add(lastRetry)
+				return b.Book.SettleMessage(ctx, m)
+			}
+			_, err := b.takeUp(ctx, s, m, false)
+			return err
+		})
+	}
+	return len(claimed) == sweepBatch, group.Wait()
+}
+
+// hourly tells whether an hour has passed since it last said so. API and worker
+// may run in one process and share the inbox.
+func (b *Inbox) hourly(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Sub(b.forgotAt) < lastRetry {
+		return false
+	}
+	b.forgotAt = now
+	return true
+}
+
+// poll takes rows from a sender's exchange tables and writes back what became
+// of each. One process does so at a time. A row whose outcome was not written
+// back is given again, is found kept, and gets the same outcome.
+func (b *Inbox) poll(ctx context.Context, s *senders.Sender, adapter platforms.Exchange) (more bool, err error) {
+	_, err = b.Book.Alone(ctx, "poll/"+s.ID, func(ctx context.Context) error {
+		rows, err := adapter.Poll(ctx, s.Exchange.Batch)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			now := b.Now()
+			kept, fresh, err := b.Book.KeepMessage(ctx, casework.InboxMessage{
+				Sender: s.ID, Kind: row.Kind, ContentType: row.ContentType, Body: row.Body, ReceivedAt: now,
+			}, now.Add(lease))
+			if err != nil {
+				return err
+			}
+			out, err := b.outcome(ctx, s, kept, fresh, false)
+			if err != nil {
+				return err // the row waits, and those behind it: a child comes after its parent
+			}
+			row.ID, row.Sender, row.ReceivedAt = kept.ID, s.ID, kept.ReceivedAt
+			if err := adapter.Settle(ctx, row, out); err != nil {
+				return err
+			}
+		}
+		more = len(rows) == s.Exchange.Batch
+		return nil
+	})
+	return more, err
+}

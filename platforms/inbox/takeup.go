@@ -1,0 +1,406 @@
+package inbox
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/platforms"
+	"github.com/curbstop/curbstop/platforms/senders"
+)
+
+// What sort of thing an item is.
+const (
+	sortIntake   = "intake"
+	sortService  = "service"
+	sortRating   = "rating"
+	sortWithdraw = "withdraw"
+	sortVisit    = "visit"
+)
+
+// takeUp reads a message and takes up what it asks for, and records what became
+// of it. An error means that this could not be done now: the message waits and
+// is tried again. With wait it returns when the cases' first records are
+// committed.
+func (b *Inbox) takeUp(ctx context.Context, s *senders.Sender, m casework.InboxMessage, wait bool) (platforms.Outcome, error) {
+	// Who goes away does not leave half of it behind.
+	ctx = context.WithoutCancel(ctx)
+	began := b.Now()
+	m.Attempts++
+	out, err := b.judge(ctx, s, m, wait)
+	now := b.Now()
+	log := b.Logger.With("sender", m.Sender, "kind", m.Kind, "message", m.ID, "attempts", m.Attempts)
+	if err != nil {
+		m.State, m.NextAt = casework.InboxReceived, now.Add(backoff(m.Attempts))
+		log.WarnContext(ctx, "A message waits to be taken up.", "next", m.NextAt, "error", err)
+		if settleErr := b.Book.SettleMessage(ctx, m); settleErr != nil {
+			// The lease ends by itself, and the message is found again.
+			log.WarnContext(ctx, "That a message waits could not be noted.", "error", settleErr)
+		}
+		return out, err
+	}
+	m.Numbers, m.Fault, m.NextAt = out.Numbers, out.Fault, time.Time{}
+	m.State, m.SettledAt = casework.InboxTakenUp, now
+	code := ""
+	if f := out.Fault; f != nil {
+		m.State, code = casework.InboxKept, f.Code
+		if f.Kind == casework.NotFound && now.Sub(m.ReceivedAt) < outOfOrder {
+			m.NextAt = now.Add(backoff(m.Attempts))
+		}
+	}
+	if err := b.Book.SettleMessage(ctx, m); err != nil {
+		return out, err
+	}
+	log.InfoContext(ctx, "A message was judged.", "state", m.State, "cases", len(m.Numbers), "before", out.Before, "code", code, "took", now.Sub(began))
+	return out, nil
+}
+
+// judge has a message read and its items taken up.
+func (b *Inbox) judge(ctx context.Context, s *senders.Sender, m casework.InboxMessage, wait bool) (out platforms.Outcome, err error) {
+	out.Message = m.ID
+	items, fault := b.read(ctx, s, &m)
+	if fault != nil {
+		out.Fault = fault
+		return out, nil //nolint:nilerr // a message that can't be read has been judged: it is kept with the fault
+	}
+	out.Before = len(items) > 0
+	var faults []itemFault
+	for _, item := range items {
+		numbers, before, err := b.item(ctx, s, m, item, wait)
+		for _, n := range numbers {
+			if !slices.Contains(out.Numbers, n) {
+				out.Numbers = append(out.Numbers, n)
+			}
+		}
+		out.Before = out.Before && before
+		if err == nil {
+			continue
+		}
+		f := casework.AsFault(err)
+		if f.Kind == casework.Internal || f.Kind == casework.Unavailable {
+			return out, err
+		}
+		faults = append(faults, itemFault{item.Key, f})
+	}
+	out.Fault = together(faults)
+	return out, nil
+}
+
+// read has the adapter read a message. Whatever an adapter does with what
+// strangers send, the message is kept.
+func (b *Inbox) read(ctx context.Context, s *senders.Sender, m *casework.InboxMessage) (items []platforms.Item, fault *casework.Fault) {
+	failed := casework.Refuse(casework.Invalid, "message_not_read", casework.Say(
+		"来件无法读取，已完整保留，请人工核对", "the message could not be read; it is kept whole for a person to look at"))
+	defer func() {
+		if cause := recover(); cause != nil {
+			b.Logger.ErrorContext(ctx, "An adapter fell over.", "sender", m.Sender, "kind", m.Kind, "message", m.ID, "cause", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
+			items, fault = nil, failed
+		}
+	}()
+	if m.Encrypted {
+		if s.Decrypt == nil {
+			return nil, notDecrypted()
+		}
+		plain, err := s.Decrypt.Decrypt(m.Body)
+		if err != nil {
+			return nil, notDecrypted()
+		}
+		m.Body = plain
+	}
+	items, err := s.Adapter.Read(asMessage(*m))
+	if err == nil {
+		return items, nil
+	}
+	if f := casework.AsFault(err); f.Kind != casework.Internal {
+		return nil, f
+	}
+	b.Logger.ErrorContext(ctx, "An adapter gave an error that is no fault.", "sender", m.Sender, "kind", m.Kind, "message", m.ID, "error_type", fmt.Sprintf("%T", err))
+	return nil, failed
+}
+
+func notDecrypted() *casework.Fault {
+	return casework.Refuse(casework.Invalid, "not_decrypted", casework.Say(
+		"来件无法解密，请核对双方密钥与算法", "the message can't be decrypted; compare the key and the cipher on both sides"))
+}
+
+func asMessage(m casework.InboxMessage) platforms.Message {
+	return platforms.Message{ID: m.ID, Sender: m.Sender, Kind: m.Kind, ContentType: m.ContentType, Body: m.Body, ReceivedAt: m.ReceivedAt}
+}
+
+type itemFault struct {
+	key   string
+	fault *casework.Fault
+}
+
+// together is what is wrong with a message of which some items could not be
+// taken up.
+func together(faults []itemFault) *casework.Fault {
+	switch len(faults) {
+	case 0:
+		return nil
+	case 1:
+		return faults[0].fault
+	}
+	var c casework.Check
+	missing := true
+	for _, f := range faults {
+		c.Nested(f.key, f.fault)
+		missing = missing && f.fault.Kind == casework.NotFound
+	}
+	all := casework.AsFault(c.Err())
+	if missing {
+		all.Kind, all.Code, all.Text = casework.NotFound, faults[0].fault.Code, faults[0].fault.Text
+	}
+	return all
+}
+
+// item takes up one thing, once for its sender and key.
+func (b *Inbox) item(ctx context.Context, s *senders.Sender, m casework.InboxMessage, item platforms.Item, wait bool) (numbers []string, before bool, err error) {
+	sort := sortOf(item)
+	if sort == "" || item.Key == "" {
+		return nil, false, casework.Refuse(casework.Invalid, "item_without_key", casework.Say(
+			"来件没有自己的编号，无法保证只办理一次", "the item has no number of its own, so it could be taken up twice"))
+	}
+	was, found, err := b.Book.TakenUp(ctx, s.ID, sort, item.Key)
+	if err != nil || found {
+		return was.Numbers, found, err
+	}
+	external := ""
+	switch sort {
+	case sortIntake:
+		external, numbers, before, err = b.intake(ctx, s, item, wait)
+	case sortService:
+		external = cmp.Or(item.Service.ExternalNumber, item.Key)
+		numbers, before, err = b.service(ctx, s, *item.Service, external)
+	case sortRating:
+		external = item.Rating.External
+		numbers, err = b.rate(ctx, s, item)
+	case sortWithdraw:
+		external = item.Withdraw.External
+		numbers, err = b.withdraw(ctx, s, item)
+	case sortVisit:
+		external = item.Visit.External
+		numbers, err = b.visit(ctx, s, item)
+	}
+	if err != nil {
+		return numbers, before, err
+	}
+	return numbers, before, b.Book.TakeUp(ctx, casework.InboxItem{
+		Sender: s.ID, Sort: sort, Key: item.Key, Message: m.ID, External: external, Numbers: numbers, At: b.Now(),
+	})
+}
+
+func sortOf(item platforms.Item) string {
+	switch {
+	case item.Intake != nil:
+		return sortIntake
+	case item.Service != nil:
+		return sortService
+	case item.Rating != nil:
+		return sortRating
+	case item.Withdraw != nil:
+		return sortWithdraw
+	case item.Visit != nil:
+		return sortVisit
+	default:
+		return ""
+	}
+}
+
+// intake accepts requests for a connection. What is wrong with one utility's is
+// no reason against the other's; the whole is sent or replayed again later, and
+// what was accepted stays accepted.
+func (b *Inbox) intake(ctx context.Context, s *senders.Sender, item platforms.Item, wait bool) (external string, numbers []string, before bool, err error) {
+	requests := b.spread(s, item.Intake.Requests)
+	if len(requests) == 0 {
+		return "", nil, false, casework.Refuse(casework.Invalid, "no_request", casework.Say("来件中没有报装内容", "the message asks for nothing"))
+	}
+	before = true
+	var faults []itemFault
+	for _, r := range requests {
+		external = cmp.Or(r.ExternalNumber, item.Key)
+		r.ExternalNumber = external
+		if len(requests) > 1 {
+			r.ExternalNumber += "/" + string(r.Utility)
+		}
+		number, was, err := b.accept(ctx, s, r, external, wait)
+		if number != "" {
+			numbers = append(numbers, number)
+		}
+		before = before && was
+		if err != nil {
+			f := casework.AsFault(err)
+			if f.Kind == casework.Internal || f.Kind == casework.Unavailable {
+				return external, numbers, before, err
+			}
+			faults = append(faults, itemFault{string(r.Utility), f})
+		}
+	}
+	if f := together(faults); f != nil {
+		return external, numbers, before, f
+	}
+	return external, numbers, before, nil
+}
+
+// spread fills in what the sender leaves out because it never differs.
+func (b *Inbox) spread(s *senders.Sender, requests []casework.Request) []casework.Request {
+	var all []casework.Request
+	for _, r := range requests {
+		r.Channel = cmp.Or(r.Channel, s.Channel)
+		r.Site.District = cmp.Or(r.Site.District, s.District)
+		r = r.Normalise()
+		if r.Utility != "" || len(s.Utilities) == 0 {
+			all = append(all, r)
+			continue
+		}
+		for _, u := range s.Utilities {
+			r.Utility = u
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// accept keeps a request and starts its case. The receipt comes first: where
+// the start fails for now, an unstarted receipt is found and started.
+func (b *Inbox) accept(ctx context.Context, s *senders.Sender, r casework.Request, external string, wait bool) (number string, before bool, err error) {
+	if err := r.Validate(); err != nil {
+		return "", false, err
+	}
+	if !slices.Contains(b.Utilities, r.Utility) {
+		return "", false, casework.Refuse(casework.Conflict, "utility_not_served", casework.Sayf(
+			"%[1]s服务尚未在本系统开通", "%[2]s is not served by this installation", r.Utility.Name(), r.Utility))
+	}
+	number, before, joined, err := b.joinLead(ctx, s, r)
+	if err != nil {
+		return "", false, err
+	}
+	if joined {
+		return number, before, b.Book.NoteSender(ctx, number, s.ID, external)
+	}
+	receipt, fresh, err := b.Book.Accept(ctx, r, s.Actor(), b.Now())
+	if err != nil {
+		return "", false, err
+	}
+	if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
+		return receipt.Number, !fresh, err
+	}
+	if !fresh && receipt.Started {
+		return receipt.Number, true, nil
+	}
+	if err := b.Desk.Start(ctx, receipt, wait); err != nil {
+		if casework.AsFault(err).Kind != casework.Unavailable {
+			return receipt.Number, !fresh, err
+		}
+		b.Logger.WarnContext(ctx, "A case that was accepted starts later.", "sender", s.ID, "case", receipt.Number, "error", err)
+	}
+	return receipt.Number, !fresh, nil
+}
+
+// joinLead makes an application that names the project of an open lead that
+// lead's application, so that nothing is asked twice.
+func (b *Inbox) joinLead(ctx context.Context, s *senders.Sender, r casework.Request) (number string, before, joined bool, err error) {
+	app, found, err := b.Book.AcceptApplication(ctx, r, s.Actor(), b.Now())
+	if err != nil || !found {
+		return "", false, false, err
+	}
+	if app.State == casework.ApplicationApplied {
+		return app.Case, true, true, nil
+	}
+	joined, err = b.Desk.Apply(ctx, app)
+	if err != nil && casework.AsFault(err).Kind == casework.Unavailable {
+		// It is kept, and the lead is told by who looks after such applications.
+		b.Logger.WarnContext(ctx, "A lead is told of its application later.", "sender", s.ID, "case", app.Case, "error", err)
+		return app.Case, false, true, nil
+	}
+	return app.Case, false, joined, err
+}
+
+// key names what is done to a case, so that doing it twice is doing it once.
+func key(s *senders.Sender, sort, item, number string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{s.ID, sort, item, number}, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// rate records a customer's rating. A platform for ratings need not be the one
+// that sent the request, so the number may be any sender's, or ours.
+func (b *Inbox) rate(ctx context.Context, s *senders.Sender, item platforms.Item) ([]string, error) {
+	r := item.Rating
+	numbers, err := b.Book.NumbersOf(ctx, s.ID, r.External)
+	if err == nil && len(numbers) == 0 {
+		numbers, err = b.Book.NumbersOf(ctx, "", r.External)
+	}
+	if err != nil {
+		return nil, err
+	}
+	comment := r.Text
+	if strings.TrimSpace(comment) == "" {
+		comment = strings.Join(r.Tags, "、")
+	}
+	return b.each(ctx, s, sortRating, item.Key, numbers, casework.Rate{By: casework.By{Actor: s.Actor()}, Level: r.Stars, Comment: comment})
+}
+
+// withdraw takes applications back, which only the platform may do that sent
+// them.
+func (b *Inbox) withdraw(ctx context.Context, s *senders.Sender, item platforms.Item) ([]string, error) {
+	numbers, err := b.Book.NumbersOf(ctx, s.ID, item.Withdraw.External)
+	if err != nil {
+		return nil, err
+	}
+	reason := cmp.Or(strings.TrimSpace(item.Withdraw.Reason), "客户经"+s.Name+"撤回")
+	return b.each(ctx, s, sortWithdraw, item.Key, numbers, casework.Withdraw{By: casework.By{Actor: s.Actor()}, Reason: reason})
+}
+
+// each does something to every case that a number stands for.
+func (b *Inbox) each(ctx context.Context, s *senders.Sender, sort, item string, numbers []string, a casework.Action) ([]string, error) {
+	if len(numbers) == 0 {
+		return nil, casework.Refuse(casework.NotFound, "case_not_found", casework.Say(
+			"没有找到此编号对应的案件；对方可能先于报装发送，将自动重试一天，也可人工更正后重放",
+			"there is no case under this number; it may have come ahead of the request, so it is tried again for a day; a person may mend and replay it"))
+	}
+	for _, number := range numbers {
+		_, err := b.Desk.Do(ctx, number, a, key(s, sort, item, number))
+		if f := casework.AsFault(err); err != nil && f.Code != "already_withdrawing" {
+			return numbers, err
+		}
+	}
+	return numbers, nil
+}
+
+func noService() error {
+	return casework.Refuse(casework.Conflict, "service_not_served", casework.Say(
+		"此类业务尚未在本系统开通，来件已完整保留", "services of this kind are not served by this installation yet; the message is kept whole"))
+}
+
+func (b *Inbox) service(ctx context.Context, s *senders.Sender, r casework.ServiceRequest, external string) ([]string, bool, error) {
+	if b.Services == nil {
+		return nil, false, noService()
+	}
+	r.Channel, r.District, r.ExternalNumber = cmp.Or(r.Channel, s.Channel), cmp.Or(r.District, s.District), external
+	if r.Utility == "" && len(s.Utilities) == 1 {
+		r.Utility = s.Utilities[0]
+	}
+	number, before, err := b.Services.AcceptService(ctx, r, s.Actor(), b.Now())
+	if err != nil {
+		return nil, false, err
+	}
+	return []string{number}, before, b.Book.NoteSender(ctx, number, s.ID, external)
+}
+
+func (b *Inbox) visit(ctx context.Context, s *senders.Sender, item platforms.Item) ([]string, error) {
+	if b.Services == nil {
+		return nil, noService()
+	}
+	number, err := b.Services.RecordVisit(ctx, *item.Visit, s.Actor(), key(s, sortVisit, item.Key, item.Visit.External))
+	if err != nil {
+		return nil, err
+	}
+	return []string{number}, nil
+}

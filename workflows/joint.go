@@ -1,0 +1,84 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/contract"
+)
+
+// The first and the longest pause before a sibling that could not be told is
+// told again: its workflow may start later, where a process ended between two
+// starts.
+const (
+	firstPause   = 5 * time.Second
+	longestPause = 30 * time.Minute
+	// patience is after how many tries in a row, about a week, a case that has
+	// ended waits no longer: somebody ended the sibling's workflow by hand.
+	patience = 400
+)
+
+// shareWithSibling lets the cases of a joint request know of each other. Each
+// stays the only writer of its own state: it tells what it knows whenever that
+// has changed, and what it is told it takes over by the rules.
+func (w *connection) shareWithSibling(ctx workflow.Context) {
+	if w.state.Joint == nil {
+		return
+	}
+	told := workflow.GetSignalChannel(ctx, contract.SiblingTells)
+	w.told = append(w.told, told)
+	workflow.GoNamed(ctx, "sibling-tells", func(ctx workflow.Context) {
+		for {
+			if err := workflow.Await(ctx, func() bool { return told.Len() > 0 }); err != nil {
+				return
+			}
+			err := w.change(ctx, func(now time.Time) {
+				var s casework.Shared
+				if told.ReceiveAsync(&s) {
+					w.state.Learn(s, now)
+				}
+			})
+			if err != nil {
+				return
+			}
+		}
+	})
+	workflow.GoNamed(ctx, "tell-sibling", w.tellSibling)
+}
+
+// tellSibling tells only what is committed. A sibling that has ended is told
+// nothing more; before it ended it told so.
+func (w *connection) tellSibling(ctx workflow.Context) {
+	pause := firstPause
+	for {
+		changed := func() bool { return w.opened && !w.lock.IsLocked() && !w.knows() && !w.state.SiblingEnded() }
+		if err := workflow.Await(ctx, changed); err != nil {
+			return
+		}
+		news, shared := w.state.News(), w.state.Share()
+		err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(w.state.Joint.Sibling), "", contract.SiblingTells, shared).Get(ctx, nil)
+		if err == nil {
+			w.news, w.untold, pause = news, 0, firstPause
+			continue
+		}
+		w.untold++
+		if _, err := workflow.AwaitWithTimeout(ctx, pause, w.state.SiblingEnded); err != nil {
+			return
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// knows tells whether the sibling was told all there is.
+func (w *connection) knows() bool { return w.news == w.state.News() }
+
+// siblingTold waits until the sibling knows how a case has ended. Who continues
+// as new tells it again.
+func (w *connection) siblingTold(ctx workflow.Context) error {
+	if w.state.Joint == nil || !w.state.Status.Ended() {
+		return nil
+	}
+	return workflow.Await(ctx, func() bool { return w.knows() || w.state.SiblingEnded() || w.untold >= patience })
+}
