@@ -33,6 +33,8 @@ type installation struct {
 	config service.Config
 	*service.Service
 	tokens map[casework.Role]string
+	// The stand-in for the platforms is told here, and its exchange tables are there.
+	world, exchange string
 }
 
 func TestMain(m *testing.M) {
@@ -60,10 +62,14 @@ func install(ctx context.Context) (*installation, error) {
 	if p.stack, err = devstack.Start(ctx, devstack.Options{Ephemeral: true, Logger: slog.Default()}); err != nil {
 		return p, err
 	}
+	if err := p.meetPlatforms(ctx); err != nil {
+		return p, err
+	}
 	rules := policy.Demo()
 	p.config = service.Config{
 		DatabaseURL: p.stack.PostgresURL("curbstop"), TemporalAddress: p.stack.TemporalAddress, Listen: "127.0.0.1:0",
 		BlobURL: "file://" + filepath.Join(p.stack.DataDir, "documents"), Policy: &rules, PublicPerMinute: 1_000_000,
+		SendersFile: filepath.Join(p.stack.DataDir, "senders.yaml"), ReportSettle: 100 * time.Millisecond, ReportRetry: 200 * time.Millisecond,
 	}
 	if _, err := p.config.LocalKeys(p.stack.DataDir); err != nil {
 		return p, err

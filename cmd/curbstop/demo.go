@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/cmd/curbstop/service"
 	"github.com/curbstop/curbstop/demo"
 	"github.com/curbstop/curbstop/policy"
 )
@@ -46,12 +47,14 @@ func runDemo(ctx context.Context, out io.Writer, data string, once bool) (err er
 	c.PublicPerMinute = 1_000_000
 	began := time.Now()
 	say := func(step string) { fmt.Fprintf(out, "[%4.0f 秒] %s\n", time.Since(began).Seconds(), step) }
-	e, err := start(ctx, c, dir, say)
+	var platforms outside
+	e, err := start(ctx, c, dir, say, func(e *embedded, c *service.Config) error { return platforms.meet(ctx, e, c, dir, say) })
 	if err != nil {
 		return err
 	}
 	defer func() {
 		fmt.Fprintln(out, "正在停止 stopping")
+		err = errors.Join(err, platforms.close())
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*closeTimeout)
 		defer cancel()
 		err = errors.Join(err, e.close(closing))
@@ -62,7 +65,10 @@ func runDemo(ctx context.Context, out io.Writer, data string, once bool) (err er
 	if err != nil {
 		return err
 	}
-	if err := e.perform(ctx, play, out); err != nil {
+	if err := platforms.begin(ctx, e, say); err != nil {
+		return err
+	}
+	if err := errors.Join(e.perform(ctx, play, out), platforms.summary(ctx, play, out)); err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C in the middle of the play is no fault
 		}

@@ -46,6 +46,7 @@ func command() *cobra.Command {
 	}
 	root.AddCommand(upCommand(), demoCommand(), apiCommand(), workerCommand(), migrateCommand(),
 		healthCommand(), staffCommand(), tokenCommand(), policyCommand(), calendarCommand(), networkCommand(), notifyCommand(), platformCommand(), simulateCommand())
+	root.AddCommand(platformSimCommand())
 	return root
 }
 

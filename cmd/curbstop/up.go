@@ -28,8 +28,9 @@ type embedded struct {
 	ui    string          // URL of the Temporal UI; empty on a foreign cluster that names none
 }
 
-// start brings everything up, telling each step.
-func start(ctx context.Context, c service.Config, dataDir string, say func(string)) (_ *embedded, err error) {
+// start brings everything up, telling each step. What is agreed with others
+// before, meet does, once the stack is there; nil: nothing is.
+func start(ctx context.Context, c service.Config, dataDir string, say func(string), meet func(*embedded, *service.Config) error) (_ *embedded, err error) {
 	e := &embedded{ui: c.TemporalUIURL}
 	defer func() {
 		if err != nil {
@@ -38,6 +39,11 @@ func start(ctx context.Context, c service.Config, dataDir string, say func(strin
 	}()
 	if err := e.startStack(ctx, &c, dataDir, say); err != nil {
 		return nil, err
+	}
+	if meet != nil {
+		if err := meet(e, &c); err != nil {
+			return nil, err
+		}
 	}
 	made, err := c.LocalKeys(dataDir)
 	if err != nil {
@@ -176,7 +182,7 @@ func up(ctx context.Context, out io.Writer, data string) error {
 		return err
 	}
 	freeListen(ctx, &c)
-	e, err := start(ctx, c, dir, func(step string) { fmt.Fprintln(out, "  "+step) })
+	e, err := start(ctx, c, dir, func(step string) { fmt.Fprintln(out, "  "+step) }, nil)
 	if err != nil {
 		return err
 	}

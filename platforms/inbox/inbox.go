@@ -44,6 +44,10 @@ type Book interface {
 	TakenUp(ctx context.Context, sender, sort, key string) (casework.InboxItem, bool, error)
 	TakeUp(ctx context.Context, i casework.InboxItem) error
 	Accept(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.Receipt, bool, error)
+	// AcceptTogether keeps one customer's requests for several utilities.
+	AcceptTogether(ctx context.Context, external string, requests []casework.Request, by casework.Actor, at time.Time) (casework.JointReceipt, bool, error)
+	// Forward keeps a request that another company serves.
+	Forward(ctx context.Context, f casework.Forwarding) (casework.Forwarding, bool, error)
 	// AcceptApplication keeps an application that names the project of an open
 	// lead, which must then be told; false: it is a request of its own.
 	AcceptApplication(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.LeadApplication, bool, error)

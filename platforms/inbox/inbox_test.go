@@ -157,16 +157,20 @@ func TestOneMessageForTwoUtilities(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	said := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"],"Lead":true}]`, nonce: "n1"}), 200)
-	require.Len(t, said.Numbers, 2)
+	require.Len(t, said.Numbers, 1)
+	joint, err := w.JointReceipt(t.Context(), said.Numbers[0])
+	require.NoError(t, err)
+	require.Len(t, joint.Receipts, 2)
+	numbers := []string{joint.Receipts[0].Number, joint.Receipts[1].Number}
 	for i, u := range []casework.Utility{casework.Water, casework.Gas} {
-		k, err := w.Case(t.Context(), said.Numbers[i])
+		k, err := w.Case(t.Context(), numbers[i])
 		require.NoError(t, err)
 		require.Equal(t, "J-1/"+string(u), k.Request.ExternalNumber)
 		require.True(t, k.Request.Lead)
 	}
 	back := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"W-1","Withdraw":"J-1"}]`, nonce: "n2"}), 200)
-	require.ElementsMatch(t, said.Numbers, back.Numbers)
-	for _, n := range said.Numbers {
+	require.ElementsMatch(t, numbers, back.Numbers)
+	for _, n := range numbers {
 		k, err := w.Case(t.Context(), n)
 		require.NoError(t, err)
 		require.Equal(t, casework.Withdrawing, k.Status)
@@ -299,17 +303,33 @@ func TestAnAdapterThatFallsOverLosesNothing(t *testing.T) {
 	require.NotContains(t, w.log.String(), "13800001653")
 }
 
+func TestARequestForSeveralUtilitiesHasOneNumber(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	both := post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"]}]`, nonce: "n1"}
+	said := w.answered(w.send(both), 200)
+	require.Len(t, said.Numbers, 1)
+	require.Regexp(t, `^J\d{8}-\d{5}$`, said.Numbers[0])
+	joint, err := w.JointReceipt(t.Context(), said.Numbers[0])
+	require.NoError(t, err)
+	require.Len(t, joint.Receipts, 2)
+	both.nonce = "n2"
+	require.Equal(t, said.Numbers, w.answered(w.send(both), 200).Numbers)
+}
+
 func TestWhatIsNotServedIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.inbox.Utilities = []casework.Utility{casework.Water}
-	half := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"]}]`, nonce: "n1"}), 202)
-	require.Equal(t, "utility_not_served", half.Code)
-	require.Len(t, half.Numbers, 1, "which is no reason against the other half")
-	w.inbox.Utilities = []casework.Utility{casework.Water, casework.Gas}
-	got := staff[casework.InboxMessage](w, casework.ServiceHall, "POST", "/v1/inbox/"+half.Message+"/replay", nil, 200)
-	require.Len(t, got.Numbers, 2)
-	require.Equal(t, half.Numbers[0], got.Numbers[0])
+	both := post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"]}]`, nonce: "n1"}
+	half := w.answered(w.send(both), 200)
+	require.Len(t, half.Numbers, 2, "the other company's half is taken in for it")
+	all, _, err := w.Forwardings(t.Context(), casework.ForwardingFilter{Page: casework.Page{Limit: 10}})
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	require.Equal(t, []any{half.Numbers[0], casework.OtherUtility, casework.Gas}, []any{all[0].Number, all[0].Reason, all[0].Request.Utility})
+	both.nonce = "n3"
+	require.Equal(t, half.Numbers, w.answered(w.send(both), 200).Numbers)
 	visit := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"V-1","Visit":true}]`, nonce: "n2"}), 202)
 	require.Equal(t, "service_not_served", visit.Code)
 }

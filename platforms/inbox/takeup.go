@@ -222,26 +222,32 @@ func (b *Inbox) intake(ctx context.Context, s *senders.Sender, item platforms.It
 	if len(requests) == 0 {
 		return "", nil, false, casework.Refuse(casework.Invalid, "no_request", casework.Say("来件中没有报装内容", "the message asks for nothing"))
 	}
+	external = cmp.Or(requests[0].ExternalNumber, item.Key)
 	before = true
 	var faults []itemFault
+	var ours []casework.Request
 	for _, r := range requests {
-		external = cmp.Or(r.ExternalNumber, item.Key)
 		r.ExternalNumber = external
-		if len(requests) > 1 {
-			r.ExternalNumber += "/" + string(r.Utility)
-		}
-		number, was, err := b.accept(ctx, s, r, external, wait)
-		if number != "" {
-			numbers = append(numbers, number)
-		}
-		before = before && was
-		if err != nil {
-			f := casework.AsFault(err)
-			if f.Kind == casework.Internal || f.Kind == casework.Unavailable {
-				return external, numbers, before, err
-			}
+		number, was, err := b.forward(ctx, s, r, len(requests) > 1)
+		switch f := casework.AsFault(err); {
+		case err == nil && number == "":
+			ours = append(ours, r)
+			continue
+		case err == nil:
+			numbers, before = append(numbers, number), before && was
+		case f.Kind == casework.Internal || f.Kind == casework.Unavailable:
+			return external, numbers, before, err
+		default:
 			faults = append(faults, itemFault{string(r.Utility), f})
 		}
+	}
+	accepted, was, err := b.accept(ctx, s, ours, external, len(requests) > 1, wait)
+	numbers, before = append(numbers, accepted...), before && was
+	if f := casework.AsFault(err); err != nil {
+		if f.Kind == casework.Internal || f.Kind == casework.Unavailable || len(faults) == 0 {
+			return external, numbers, before, err
+		}
+		faults = append(faults, itemFault{string(ours[0].Utility), f})
 	}
 	if f := together(faults); f != nil {
 		return external, numbers, before, f
@@ -268,40 +274,72 @@ func (b *Inbox) spread(s *senders.Sender, requests []casework.Request) []casewor
 	return all
 }
 
-// accept keeps a request and starts its case. The receipt comes first: where
-// the start fails for now, an unstarted receipt is found and started.
-func (b *Inbox) accept(ctx context.Context, s *senders.Sender, r casework.Request, external string, wait bool) (number string, before bool, err error) {
-	if err := r.Validate(); err != nil {
+// forward judges a request, and takes it in for the company that serves it where
+// that is another one; there is no number where it is ours. A request that came
+// with others bears their number and its utility.
+func (b *Inbox) forward(ctx context.Context, s *senders.Sender, r casework.Request, joint bool) (number string, before bool, err error) {
+	reason, foreign := r.Foreign(func(u casework.Utility) bool { return slices.Contains(b.Utilities, u) })
+	if !foreign {
+		return "", false, r.Validate()
+	}
+	if err := r.ValidateForeign(); err != nil {
 		return "", false, err
 	}
-	if !slices.Contains(b.Utilities, r.Utility) {
-		return "", false, casework.Refuse(casework.Conflict, "utility_not_served", casework.Sayf(
-			"%[1]s服务尚未在本系统开通", "%[2]s is not served by this installation", r.Utility.Name(), r.Utility))
+	if joint {
+		r.ExternalNumber += "/" + string(r.Utility)
 	}
-	number, before, joined, err := b.joinLead(ctx, s, r)
-	if err != nil {
-		return "", false, err
+	f, fresh, err := b.Book.Forward(ctx, casework.Forwarding{Reason: reason, Request: r, By: s.Actor().ID, ReceivedAt: b.Now()})
+	return f.Number, !fresh, err
+}
+
+// accept keeps requests of one customer and starts their cases. The receipts
+// come first: where a start fails for now, an unstarted receipt is found and
+// started. Of a joint request the sender is given the one number that the
+// customer knows.
+func (b *Inbox) accept(ctx context.Context, s *senders.Sender, requests []casework.Request, external string, joint, wait bool) (numbers []string, before bool, err error) {
+	if len(requests) == 0 {
+		return nil, true, nil
 	}
-	if joined {
-		return number, before, b.Book.NoteSender(ctx, number, s.ID, external)
-	}
-	receipt, fresh, err := b.Book.Accept(ctx, r, s.Actor(), b.Now())
-	if err != nil {
-		return "", false, err
-	}
-	if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
-		return receipt.Number, !fresh, err
-	}
-	if !fresh && receipt.Started {
-		return receipt.Number, true, nil
-	}
-	if err := b.Desk.Start(ctx, receipt, wait); err != nil {
-		if casework.AsFault(err).Kind != casework.Unavailable {
-			return receipt.Number, !fresh, err
+	var kept casework.JointReceipt
+	fresh := false
+	if joint {
+		kept, fresh, err = b.Book.AcceptTogether(ctx, external, requests, s.Actor(), b.Now())
+	} else {
+		number, was, joined, leadErr := b.joinLead(ctx, s, requests[0])
+		if leadErr != nil {
+			return nil, false, leadErr
 		}
-		b.Logger.WarnContext(ctx, "A case that was accepted starts later.", "sender", s.ID, "case", receipt.Number, "error", err)
+		if joined {
+			return []string{number}, was, b.Book.NoteSender(ctx, number, s.ID, external)
+		}
+		var one casework.Receipt
+		one, fresh, err = b.Book.Accept(ctx, requests[0], s.Actor(), b.Now())
+		kept.Receipts = []casework.Receipt{one}
 	}
-	return receipt.Number, !fresh, nil
+	if err != nil {
+		return nil, false, err
+	}
+	if kept.Number != "" {
+		numbers = []string{kept.Number}
+	}
+	for _, receipt := range kept.Receipts {
+		if kept.Number == "" {
+			numbers = append(numbers, receipt.Number)
+		}
+		if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
+			return numbers, !fresh, err
+		}
+		if receipt.Started {
+			continue
+		}
+		if err := b.Desk.Start(ctx, receipt, wait); err != nil {
+			if casework.AsFault(err).Kind != casework.Unavailable {
+				return numbers, !fresh, err
+			}
+			b.Logger.WarnContext(ctx, "A case that was accepted starts later.", "sender", s.ID, "case", receipt.Number, "error", err)
+		}
+	}
+	return numbers, !fresh, nil
 }
 
 // joinLead makes an application that names the project of an open lead that

@@ -35,6 +35,8 @@ type Book interface {
 	PlanProgress(ctx context.Context, settle time.Duration, limit int) (int, error)
 	ClaimProgress(ctx context.Context, sender string, now, lease time.Time, limit int) ([]casework.ProgressReport, error)
 	RecordProgress(ctx context.Context, a casework.ProgressAttempt) error
+	// Receipt gives what the platform had asked for.
+	Receipt(ctx context.Context, number string) (casework.Receipt, error)
 }
 
 // Options are what a reporter is made of. Senders and Book are required.
@@ -44,8 +46,12 @@ type Options struct {
 	// Settle is how long a milestone waits before it is told: a decision whose
 	// workflow task fails is taken back, mostly within seconds. Zero: 15 s.
 	Settle time.Duration
-	Now    func() time.Time // nil: time.Now
-	Logger *slog.Logger     // nil: slog.Default
+	// Every is how often the reporter looks for what is to be told, and
+	// FirstRetry when a report that was not taken is told again; the time is
+	// doubled each time. Zero: 2 s and a minute.
+	Every, FirstRetry time.Duration
+	Now               func() time.Time // nil: time.Now
+	Logger            *slog.Logger     // nil: slog.Default
 }
 
 // Reporter tells platforms what they are to be told.
@@ -55,7 +61,7 @@ type Reporter struct {
 }
 
 const (
-	pollEvery     = 2 * time.Second
+	defaultEvery  = 2 * time.Second
 	batch         = 50
 	parallel      = 4 // told at one time to one platform, each of another case
 	lease         = 5 * time.Minute
@@ -63,8 +69,8 @@ const (
 	writeTimeout  = 30 * time.Second // into an exchange table
 	defaultSettle = 15 * time.Second
 
-	firstRetry = time.Minute // doubled each time, and never given up
-	lastRetry  = time.Hour
+	defaultRetry = time.Minute // doubled each time, and never given up
+	lastRetry    = time.Hour
 
 	maxAnswer = 64 << 10
 )
@@ -76,6 +82,12 @@ const HeaderKey = "Idempotency-Key"
 func New(o Options) *Reporter {
 	if o.Settle == 0 {
 		o.Settle = defaultSettle
+	}
+	if o.Every == 0 {
+		o.Every = defaultEvery
+	}
+	if o.FirstRetry == 0 {
+		o.FirstRetry = defaultRetry
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -102,7 +114,7 @@ func (p *Reporter) Run(ctx context.Context) {
 
 // repeat works as long as there is more to do, then looks again after a while.
 func (p *Reporter) repeat(ctx context.Context, work func(context.Context) (more bool, err error)) {
-	tick := time.NewTicker(pollEvery)
+	tick := time.NewTicker(p.Every)
 	defer tick.Stop()
 	for {
 		for ctx.Err() == nil {
@@ -154,7 +166,12 @@ func (p *Reporter) try(ctx context.Context, s *senders.Sender, r casework.Progre
 		a.State, a.NextAt = casework.ProgressPending, p.Now()
 		return p.record(ctx, a)
 	}
-	out, told, err := s.Adapter.Report(asReport(r))
+	var out platforms.Outgoing
+	told := false
+	receipt, err := p.Book.Receipt(ctx, r.Case)
+	if err == nil {
+		out, told, err = s.Adapter.Report(asReport(r, receipt))
+	}
 	_, tables := s.Adapter.(platforms.Exchange)
 	tables = tables && out.Table != ""
 	switch {
@@ -168,7 +185,7 @@ func (p *Reporter) try(ctx context.Context, s *senders.Sender, r casework.Progre
 	a.At = p.Now()
 	log := p.Logger.With("sender", s.ID, "case", r.Case, "n", r.N, "milestone", r.Milestone, "attempts", r.Attempts)
 	if err != nil {
-		a.State, a.Error, a.NextAt = casework.ProgressPending, why(err), a.At.Add(backoff(r.Attempts))
+		a.State, a.Error, a.NextAt = casework.ProgressPending, why(err), a.At.Add(p.backoff(r.Attempts))
 		log.InfoContext(ctx, "A platform is told again later.", "next", a.NextAt, "error", a.Error)
 	} else {
 		log.InfoContext(ctx, "A platform was told.", "state", a.State)
@@ -176,16 +193,20 @@ func (p *Reporter) try(ctx context.Context, s *senders.Sender, r casework.Progre
 	return p.record(ctx, a)
 }
 
-func asReport(r casework.ProgressReport) platforms.Report {
+func asReport(r casework.ProgressReport, asked casework.Receipt) platforms.Report {
+	number := r.Case
+	if asked.Joint != nil {
+		number = asked.Joint.Number
+	}
 	return platforms.Report{
-		Sender: r.Sender, External: r.External, Number: r.Case, Case: r.Case, Utility: r.Utility, N: r.N, State: r.Milestone, At: r.At,
+		Sender: r.Sender, External: r.External, Number: number, Case: r.Case, Request: &asked.Request, Utility: r.Utility, N: r.N, State: r.Milestone, At: r.At,
 		By: r.Department.Name(), Note: r.Note,
 	}
 }
 
 // backoff is how long to wait after the nth try.
-func backoff(n int) time.Duration {
-	wait := firstRetry
+func (p *Reporter) backoff(n int) time.Duration {
+	wait := p.FirstRetry
 	for ; n > 1 && wait < lastRetry; n-- {
 		wait *= 2
 	}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 
@@ -52,6 +53,10 @@ type Config struct {
 	TemporalAddress string `env:"-"`
 	// Policy, when set, is what a start publishes in place of a file.
 	Policy *policy.Policy `env:"-"`
+	// ReportSettle is how long a milestone waits before its platform is told,
+	// and ReportRetry when it is told again at first. The demo and the tests, whose
+	// days last seconds, set them; zero takes the reporter's own.
+	ReportSettle, ReportRetry time.Duration `env:"-"`
 	// Version is the binary's, as `curbstop --version` says it.
 	Version string `env:"-"`
 }
@@ -140,7 +145,7 @@ func (c Config) Senders() (*senders.Senders, error) {
 // readSenders finds the files of mappings beside the one that names them.
 func readSenders(text []byte, folder string) (*senders.Senders, error) {
 	return senders.Parse(text, senders.Options{
-		Adapters: adapters, Getenv: os.Getenv,
+		Adapters: makers(), Getenv: os.Getenv,
 		ReadFile: func(name string) ([]byte, error) {
 			if !filepath.IsAbs(name) {
 				name = filepath.Join(folder, name)

@@ -3,15 +3,27 @@ package service
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/platforms"
+	"github.com/curbstop/curbstop/platforms/adapters"
 	"github.com/curbstop/curbstop/platforms/inbox"
 	"github.com/curbstop/curbstop/platforms/progress"
 	"github.com/curbstop/curbstop/platforms/senders"
 )
 
-// adapters are those that the senders' file may name.
-var adapters = senders.Adapters{}
+// makers make the adapters that the senders' file may name.
+func makers() senders.Adapters {
+	all := senders.Adapters{}
+	for _, name := range adapters.Names() {
+		all[name] = func(s senders.Setup) (platforms.Adapter, error) {
+			return adapters.New(name, adapters.Setup{Mapping: s.Mapping, Channel: s.Channel, Database: s.Exchange.URL, Token: s.Secrets["token"]})
+		}
+	}
+	return all
+}
 
 // receiver makes the inbox of platforms' messages, once for this process.
 func (s *Service) receiver() (*inbox.Inbox, error) {
@@ -28,13 +40,26 @@ func (s *Service) receiver() (*inbox.Inbox, error) {
 	return s.inbox, nil
 }
 
+// Unplayed names the senders of the demo's file that ask for what this
+// installation does not serve: the project platform brings leads for both
+// utilities, the property register and 12345 ask for services.
+func (s *Service) Unplayed() (senders []string) {
+	if !slices.Contains(s.Policy.Utilities, casework.Gas) {
+		senders = append(senders, "gonggai")
+	}
+	if s.inbox == nil || s.inbox.Services == nil {
+		senders = append(senders, "property", "hotline")
+	}
+	return senders
+}
+
 // takeUp takes up what platforms sent; with poll it also asks their exchange
 // tables, and tells them how their cases come on. It gives the function that
 // stops it once what is under way has ended.
 func (s *Service) takeUp(in *inbox.Inbox, poll bool) func(context.Context) error {
 	stops := []func(context.Context) error{s.beside("messages of platforms were still being taken up", func(ctx context.Context) { in.Run(ctx, poll) })}
 	if poll {
-		reporter := progress.New(progress.Options{Senders: in.Senders, Book: s.Store, Logger: s.log})
+		reporter := progress.New(progress.Options{Senders: in.Senders, Book: s.Store, Settle: s.Config.ReportSettle, FirstRetry: s.Config.ReportRetry, Logger: s.log})
 		stops = append(stops, s.beside("platforms were still being told", reporter.Run))
 	}
 	return func(ctx context.Context) error {
