@@ -307,7 +307,7 @@ func (w *connection) acceptance(now time.Time) bool {
 
 // visits: a bad review of the customer's own brings a visit, at any time after
 // supply-on.
-func (w *connection) visits(now time.Time) {
+func (w *casefile) visits(now time.Time) {
 	k := w.state
 	if k.Evaluated.Visits > 0 {
 		k.Need(casework.HomeVisit, "", len(k.Evaluated.Ratings)-k.Evaluated.Visits+1, now, now)
@@ -315,7 +315,7 @@ func (w *connection) visits(now time.Time) {
 }
 
 // evaluation: called back until satisfied or the loop is closed.
-func (w *connection) evaluation(now time.Time) bool {
+func (w *casefile) evaluation(now time.Time) bool {
 	k := w.state
 	e := &k.Evaluated
 	for _, d := range e.Rectify {

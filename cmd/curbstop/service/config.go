@@ -17,6 +17,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	billinghttp "github.com/curbstop/curbstop/billing/http"
 	"github.com/curbstop/curbstop/notify"
 	"github.com/curbstop/curbstop/platforms/senders"
 	"github.com/curbstop/curbstop/policy"
@@ -39,6 +40,8 @@ type Config struct {
 	TemporalUIURL  string   `env:"CURBSTOP_TEMPORAL_UI_URL"`
 	PublicURL      string   `env:"CURBSTOP_PUBLIC_URL"`
 	Hotline        string   `env:"CURBSTOP_HOTLINE"`
+	BillingURL     string   `env:"CURBSTOP_BILLING_URL"` // empty: no billing system
+	BillingToken   string   `env:"CURBSTOP_BILLING_TOKEN"`
 	TrustedProxies []string `env:"CURBSTOP_TRUSTED_PROXIES"`
 	// PublicPerMinute bounds the calls of customers without a login, per
 	// address; zero takes the API's default.
@@ -108,6 +111,18 @@ func (c Config) Outlets(logger *slog.Logger) (*notify.Outlets, error) {
 		return nil, fmt.Errorf("%s: %s", c.OutletsFile, policy.Describe(err))
 	}
 	return outlets, nil
+}
+
+// billing gives the client of the billing system; nil where there is none.
+func (c Config) billing() (*billinghttp.Client, error) {
+	if c.BillingURL == "" {
+		return nil, nil //nolint:nilnil // an installation without a billing system
+	}
+	client, err := billinghttp.New(c.BillingURL, c.BillingToken)
+	if err != nil {
+		return nil, fmt.Errorf("CURBSTOP_BILLING_URL: %w", err)
+	}
+	return client, nil
 }
 
 // Senders reads the file of those who send us messages and are told of the
