@@ -152,7 +152,7 @@ func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool)
 	kind, in := casework.ConnectionCase, contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By, Joint: r.Joint, Carried: r.Carried}
 	if r.Service != nil {
 		brief := r.Service.Brief()
-		kind, in = brief.Service, contract.CaseInput{Number: r.Number, Service: &brief, Terms: terms, By: r.By}
+		kind, in = brief.Service, contract.CaseInput{Number: r.Number, Service: &brief, Terms: terms, By: r.By, Carried: r.Carried}
 	}
 	start := d.optionsOf(r.Number, kind, r.Request, lane)
 	start.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE

@@ -231,6 +231,25 @@ func (r ServiceRequest) Request() Request {
 	return out
 }
 
+// ServiceOf gives what a request for a connection asks for where it turned out
+// to mean another service: who applies, where, and in their words.
+func ServiceOf(r Request, service CaseKind, words string) ServiceRequest {
+	out := ServiceRequest{
+		Service: service, Utility: r.Utility, Channel: r.Channel, ExternalNumber: r.ExternalNumber,
+		District: r.Site.District, Address: r.Site.Address, Reason: words, Extra: r.Extra,
+	}
+	who := AccountHolder{Name: r.Applicant.Name, Phone: r.Contact.Phone, CreditCode: r.Applicant.CreditCode}
+	switch service {
+	case TransferCase:
+		out.NewHolder = who
+	case ClosingCase:
+		out.Holder = who
+	default:
+		out.Order = &HotlineOrder{Content: words, Caller: r.Contact}
+	}
+	return out.Normalise()
+}
+
 // amend takes a correction over to whoever the request is about.
 func (r *ServiceRequest) amend(to Request) {
 	if r == nil {

@@ -192,15 +192,17 @@ func (s *Store) Receipt(ctx context.Context, number string) (casework.Receipt, e
 // AcceptPassed gives the receipt of the case that goes on from another, once
 // for that one. The request keeps its sender's own number.
 func (s *Store) AcceptPassed(ctx context.Context, r casework.Request, c casework.Carried) (casework.Receipt, error) {
-	external := "passed/" + c.From
-	find := func() (casework.Receipt, error) {
-		row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", r.Channel, external).Take(ctx)
-		if err != nil {
-			return casework.Receipt{}, found("look for a receipt", err, caseNotFound())
-		}
-		return s.receipt(row)
-	}
-	if rec, err := find(); err == nil || casework.AsFault(err).Kind != casework.NotFound {
+	return s.acceptPassed(ctx, receiptBody{Request: r, By: casework.Actor{ID: c.By}, Carried: &c}, r.Channel)
+}
+
+// AcceptPassedService is AcceptPassed for what goes on as another service.
+func (s *Store) AcceptPassedService(ctx context.Context, r casework.ServiceRequest, c casework.Carried) (casework.Receipt, error) {
+	return s.acceptPassed(ctx, receiptBody{By: casework.Actor{ID: c.By}, Carried: &c, Service: &r}, r.Channel)
+}
+
+func (s *Store) acceptPassed(ctx context.Context, body receiptBody, channel casework.Channel) (casework.Receipt, error) {
+	external := "passed/" + body.Carried.From
+	if rec, err := s.accepted(ctx, channel, external); err == nil || casework.AsFault(err).Kind != casework.NotFound {
 		return rec, err
 	}
 	number, err := s.numbers.draw(ctx, s.db)
@@ -208,12 +210,12 @@ func (s *Store) AcceptPassed(ctx context.Context, r casework.Request, c casework
 		return casework.Receipt{}, err
 	}
 	// The sweep for unstarted receipts goes by when this one was written.
-	row, _, err := s.newReceipt(number, external, receiptBody{Request: r, By: casework.Actor{ID: c.By}, Carried: &c}, s.now())
+	row, _, err := s.newReceipt(number, external, body, s.now())
 	if err != nil {
 		return casework.Receipt{}, err
 	}
 	if err := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row).Error; err != nil {
 		return casework.Receipt{}, failed("accept what was passed on", err)
 	}
-	return find()
+	return s.accepted(ctx, channel, external)
 }

@@ -143,3 +143,20 @@ func TestBillingRequestIsKeptOnce(t *testing.T) {
 	require.NotContains(t, row, "0000000001", "the account number stands nowhere in the clear")
 	require.NotContains(t, row, "WX-1")
 }
+
+func TestWhatIsPassedOnToAServiceIsAcceptedOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	old, _, err := s.Accept(t.Context(), request(), clerk, at(2, 9, 0))
+	require.NoError(t, err)
+	carried := casework.Carried{From: old.Number, ReceivedAt: at(2, 9, 0), At: at(3, 9, 0), By: "hall-01", Reason: "要销户"}
+	r := casework.ServiceOf(request(), casework.ClosingCase, carried.Reason)
+	first, err := s.AcceptPassedService(t.Context(), r, carried)
+	require.NoError(t, err)
+	require.Regexp(t, "^WX", first.Number)
+	equal(t, carried, *first.Carried)
+	equal(t, r, *first.Service)
+	again, err := s.AcceptPassedService(t.Context(), r, carried)
+	require.NoError(t, err)
+	equal(t, first, again)
+}

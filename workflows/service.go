@@ -21,6 +21,7 @@ func carryService(ctx workflow.Context, in contract.CaseInput) (contract.Done, e
 	w := &service{casefile{state: in.State}}
 	if w.state == nil {
 		w.state = casework.NewService(in.Number, *in.Service, in.Terms, in.By, workflow.Now(ctx))
+		w.state.CarryOver(in.Carried, workflow.Now(ctx))
 	}
 	w.advance = w.stages
 	if err := w.setup(ctx); err != nil {
@@ -52,6 +53,9 @@ func (w *service) stages(now time.Time) {
 		return
 	}
 	w.visits(now)
+	if p, n := k.AwaitsAcceptance(); p != nil {
+		k.Need(casework.AcceptTransfer, "", n, p.At, now)
+	}
 	work := map[casework.Stage]func(now time.Time) bool{
 		casework.AccountCheck: w.accountChecked, casework.HolderChange: w.holderChanged, casework.AccountClosure: w.accountClosed,
 		casework.OrderIntake: w.orderAccepted, casework.OrderHandling: w.orderAnswered, casework.Evaluation: w.evaluation,

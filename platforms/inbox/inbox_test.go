@@ -330,8 +330,55 @@ func TestWhatIsNotServedIsKept(t *testing.T) {
 	require.Equal(t, []any{half.Numbers[0], casework.OtherUtility, casework.Gas}, []any{all[0].Number, all[0].Reason, all[0].Request.Utility})
 	both.nonce = "n3"
 	require.Equal(t, half.Numbers, w.answered(w.send(both), 200).Numbers)
-	visit := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"V-1","Visit":true}]`, nonce: "n2"}), 202)
-	require.Equal(t, "service_not_served", visit.Code)
+	w.inbox.Utilities = []casework.Utility{casework.Gas}
+	service := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"S-1","Name":"测试王丙","Service":"account_transfer"}]`, nonce: "n2"}), 202)
+	require.Equal(t, "utility_not_served", service.Code)
+}
+
+func TestAServiceIsTakenUpOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	sale := post{sender: "signed", path: "push", body: `[{"Key":"S-1","Name":"测试王丙","Service":"account_transfer"}]`, nonce: "n1"}
+	said := w.answered(w.send(sale), 200)
+	require.Len(t, said.Numbers, 1)
+	require.Regexp(t, `^WT\d{8}-\d{5}$`, said.Numbers[0])
+	k, err := w.Case(t.Context(), said.Numbers[0])
+	require.NoError(t, err)
+	require.Equal(t, []any{casework.TransferCase, "S-1", casework.ProjectApproval, casework.District("340281"), "测试王丙"},
+		[]any{k.Kind, k.Service.ExternalNumber, k.Service.Channel, k.Service.District, k.Request.Applicant.Name})
+	sale.nonce = "n2"
+	again := w.answered(w.send(sale), 200)
+	require.Equal(t, said.Numbers, again.Numbers)
+	require.Equal(t, 1, w.starts[said.Numbers[0]])
+
+	// What lacks a field is kept for a person, who is told which.
+	bad := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"S-2","Service":"account_transfer"}]`, nonce: "n3"}), 202)
+	require.Equal(t, "invalid_input", bad.Code)
+	m, err := w.InboxMessage(t.Context(), bad.Message)
+	require.NoError(t, err)
+	require.Equal(t, "new_holder.name", m.Fault.Fields[0].Field)
+}
+
+// What 12345 found when it asked the caller finds the order by 12345's number;
+// it may come ahead of the order, and before our answer it is refused.
+func TestAVisitFindsItsOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	visit := post{sender: "signed", path: "push", body: `[{"Key":"V-1","Visit":true,"External":"DH-1","Text":"仍未解决"}]`, nonce: "n1"}
+	require.Equal(t, "case_not_found", w.answered(w.send(visit), 202).Code)
+	said := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"DH-1","Service":"hotline_order","Text":"小区停水"}]`, nonce: "n2"}), 200)
+	require.Regexp(t, `^WH`, said.Numbers[0])
+	early := post{sender: "signed", path: "push", body: `[{"Key":"V-2","Visit":true,"External":"DH-1"}]`, nonce: "n3"}
+	require.Equal(t, "not_answered", w.answered(w.send(early), 202).Code)
+	k, err := w.Case(t.Context(), said.Numbers[0])
+	require.NoError(t, err)
+	k.Served.Order.AnsweredAt = w.clock()
+	require.NoError(t, w.Save(t.Context(), k, k.TakeChanges()))
+	late := post{sender: "signed", path: "push", body: `[{"Key":"V-3","Visit":true,"External":"DH-1","Text":"仍未解决"}]`, nonce: "n4"}
+	require.Equal(t, said.Numbers, w.answered(w.send(late), 200).Numbers)
+	k, err = w.Case(t.Context(), said.Numbers[0])
+	require.NoError(t, err)
+	require.Equal(t, 2, k.Served.Order.Round)
 }
 
 func TestEncryptedBodies(t *testing.T) {

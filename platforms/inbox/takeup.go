@@ -178,7 +178,7 @@ func (b *Inbox) item(ctx context.Context, s *senders.Sender, m casework.InboxMes
 		external, numbers, before, err = b.intake(ctx, s, item, wait)
 	case sortService:
 		external = cmp.Or(item.Service.ExternalNumber, item.Key)
-		numbers, before, err = b.service(ctx, s, *item.Service, external)
+		numbers, before, err = b.service(ctx, s, *item.Service, external, wait)
 	case sortRating:
 		external = item.Rating.External
 		numbers, err = b.rate(ctx, s, item)
@@ -329,14 +329,8 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, requests []casewo
 		if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
 			return numbers, !fresh, err
 		}
-		if receipt.Started {
-			continue
-		}
-		if err := b.Desk.Start(ctx, receipt, wait); err != nil {
-			if casework.AsFault(err).Kind != casework.Unavailable {
-				return numbers, !fresh, err
-			}
-			b.Logger.WarnContext(ctx, "A case that was accepted starts later.", "sender", s.ID, "case", receipt.Number, "error", err)
+		if err := b.start(ctx, s, receipt, wait); err != nil {
+			return numbers, !fresh, err
 		}
 	}
 	return numbers, !fresh, nil
@@ -412,33 +406,58 @@ func (b *Inbox) each(ctx context.Context, s *senders.Sender, sort, item string, 
 	return numbers, nil
 }
 
-func noService() error {
-	return casework.Refuse(casework.Conflict, "service_not_served", casework.Say(
-		"此类业务尚未在本系统开通，来件已完整保留", "services of this kind are not served by this installation yet; the message is kept whole"))
-}
-
-func (b *Inbox) service(ctx context.Context, s *senders.Sender, r casework.ServiceRequest, external string) ([]string, bool, error) {
-	if b.Services == nil {
-		return nil, false, noService()
-	}
+// service keeps a request for a transfer, a closing or an order of 12345, and
+// starts its case.
+func (b *Inbox) service(ctx context.Context, s *senders.Sender, r casework.ServiceRequest, external string, wait bool) (numbers []string, before bool, err error) {
 	r.Channel, r.District, r.ExternalNumber = cmp.Or(r.Channel, s.Channel), cmp.Or(r.District, s.District), external
 	if r.Utility == "" && len(s.Utilities) == 1 {
 		r.Utility = s.Utilities[0]
 	}
-	number, before, err := b.Services.AcceptService(ctx, r, s.Actor(), b.Now())
+	r = r.Normalise()
+	if err := r.Validate(); err != nil {
+		return nil, false, err
+	}
+	if !slices.Contains(b.Utilities, r.Utility) {
+		return nil, false, casework.Refuse(casework.Conflict, "utility_not_served", casework.Sayf(
+			"%[1]s服务尚未在本系统开通，来件已完整保留", "%[2]s is not served by this installation; the message is kept whole", r.Utility.Name(), r.Utility))
+	}
+	receipt, fresh, err := b.Book.AcceptService(ctx, r, s.Actor(), b.Now())
 	if err != nil {
 		return nil, false, err
 	}
-	return []string{number}, before, b.Book.NoteSender(ctx, number, s.ID, external)
+	numbers = []string{receipt.Number}
+	if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
+		return numbers, !fresh, err
+	}
+	return numbers, !fresh, b.start(ctx, s, receipt, wait)
 }
 
+// visit records what 12345 found when it asked the caller about our answer.
 func (b *Inbox) visit(ctx context.Context, s *senders.Sender, item platforms.Item) ([]string, error) {
-	if b.Services == nil {
-		return nil, noService()
-	}
-	number, err := b.Services.RecordVisit(ctx, *item.Visit, s.Actor(), key(s, sortVisit, item.Key, item.Visit.External))
+	v := item.Visit
+	numbers, err := b.Book.NumbersOf(ctx, s.ID, v.External)
 	if err != nil {
 		return nil, err
 	}
-	return []string{number}, nil
+	at := v.At
+	if at.IsZero() {
+		at = b.Now()
+	}
+	return b.each(ctx, s, sortVisit, item.Key, numbers, casework.RecordOrderVisit{
+		By: casework.By{Actor: s.Actor()}, Satisfied: v.Satisfied, Solved: v.Solved, Comment: v.Note, VisitedAt: at,
+	})
+}
+
+// start starts the case of a receipt. One that can't be started for now is found
+// and started later.
+func (b *Inbox) start(ctx context.Context, s *senders.Sender, receipt casework.Receipt, wait bool) error {
+	if receipt.Started {
+		return nil
+	}
+	err := b.Desk.Start(ctx, receipt, wait)
+	if err != nil && casework.AsFault(err).Kind == casework.Unavailable {
+		b.Logger.WarnContext(ctx, "A case that was accepted starts later.", "sender", s.ID, "case", receipt.Number, "error", err)
+		return nil
+	}
+	return err
 }

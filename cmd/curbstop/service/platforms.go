@@ -42,13 +42,10 @@ func (s *Service) receiver() (*inbox.Inbox, error) {
 
 // Unplayed names the senders of the demo's file that ask for what this
 // installation does not serve: the project platform brings leads for both
-// utilities, the property register and 12345 ask for services.
+// utilities.
 func (s *Service) Unplayed() (senders []string) {
 	if !slices.Contains(s.Policy.Utilities, casework.Gas) {
 		senders = append(senders, "gonggai")
-	}
-	if s.inbox == nil || s.inbox.Services == nil {
-		senders = append(senders, "property", "hotline")
 	}
 	return senders
 }
