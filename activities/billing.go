@@ -14,7 +14,7 @@ import (
 )
 
 // BillingSystem is a utility's billing system. What is done twice under one key
-// is done once. Its errors are [billing.ErrNotFound], a [billing.Refusal], or
+// is done once. Its errors are [billing.ErrNotFound], a [billing.RefusalError], or
 // something that another try may mend.
 type BillingSystem interface {
 	Account(ctx context.Context, number string) (billing.Account, error)
@@ -68,7 +68,7 @@ func (b *Billing) AskBilling(ctx context.Context, in BillingInput) (casework.Bil
 		return a, fmt.Errorf("case %s is recorded up to version %d, the question is of version %d", in.Number, k.Version, in.Version)
 	}
 	err = b.answer(ctx, k, &a)
-	var no *billing.Refusal
+	var no *billing.RefusalError
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		a.Trouble = casework.BillingNotFound
@@ -93,10 +93,10 @@ func (b *Billing) answer(ctx context.Context, k *casework.Case, a *casework.Bill
 			return err
 		}
 		if account.State == billing.Closed {
-			return &billing.Refusal{Code: "closed", Reason: "该户号已销户"}
+			return &billing.RefusalError{Code: "closed", Reason: "该户号已销户"}
 		}
 		if account.Utility != string(k.Request.Utility) {
-			return &billing.Refusal{Code: "other_utility", Reason: "该户号属于另一类用能"}
+			return &billing.RefusalError{Code: "other_utility", Reason: "该户号属于另一类用能"}
 		}
 		a.Account = factOf(account, k.Service.Holder)
 	case casework.AskBill:
@@ -179,7 +179,7 @@ func (b *Billing) SendBillingRequest(ctx context.Context, id string) (casework.B
 		receipt, err = b.System.Invoice(ctx, id, billing.Invoice{Account: r.Account, Amount: r.Amount, Title: r.Title, TaxCode: r.TaxCode, Email: r.Email})
 	}
 	state, reason := casework.BillingDone, ""
-	var no *billing.Refusal
+	var no *billing.RefusalError
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		state, reason = casework.BillingDenied, "计费系统无此户号 billing knows no such account"

@@ -190,7 +190,7 @@ func (a *API) balance(ctx context.Context, number string) (balanceView, error) {
 		return balanceView{}, billingNotConnected()
 	}
 	account, err := a.billing.Account(ctx, number)
-	var no *billing.Refusal
+	var no *billing.RefusalError
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		return balanceView{}, casework.Refuse(casework.NotFound, "account_not_found", casework.Say("没有这个户号", "there is no such account"))

@@ -190,7 +190,7 @@ func TestAccounts(t *testing.T) {
 	refused(t, w.ask(t, asked{as: "hotline", path: "/v1/accounts/1/balance"}), 422, "invalid_input")
 	system.err = billing.ErrUnavailable
 	refused(t, w.ask(t, balance), 503, "billing_unavailable")
-	system.err = &billing.Refusal{Code: "locked", Reason: "已锁定"}
+	system.err = &billing.RefusalError{Code: "locked", Reason: "已锁定"}
 	refused(t, w.ask(t, balance), 409, "billing_refused")
 
 	pay := asked{as: "service_hall", path: "/v1/accounts/0000000001/payments", body: object{"amount": 12_345, "way": "cash", "number": "XJ-1"}, headers: map[string]string{"Idempotency-Key": "payment-1"}}

@@ -1,7 +1,7 @@
 // Package billing holds what is said to the billing system of a utility, and
 // what it says: accounts, balances, readings, payments and invoices. It knows
 // nothing of cases. Who needs the system declares an interface of its own; the
-// shipped implementation is package billing/http.
+// shipped implementation is package billing/rest.
 package billing
 
 import (
@@ -17,14 +17,16 @@ var ErrNotFound = errors.New("billing knows no such account")
 // understood: whoever asks tries again later, under the same key.
 var ErrUnavailable = errors.New("billing is not available")
 
-// Refusal is billing's no, with its reason: trying again changes nothing.
-type Refusal struct {
+// RefusalError is billing's no, with its reason: trying again changes nothing.
+type RefusalError struct {
 	Code   string `json:"code"`   // billing's own
 	Reason string `json:"reason"` // for people; may be in Chinese
 }
 
 // Error implements error.
-func (r *Refusal) Error() string { return fmt.Sprintf("billing refused (%s): %s", r.Code, r.Reason) }
+func (r *RefusalError) Error() string {
+	return fmt.Sprintf("billing refused (%s): %s", r.Code, r.Reason)
+}
 
 // Holder is in whose name an account is.
 type Holder struct {

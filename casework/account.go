@@ -60,7 +60,7 @@ type AccountCheckInput struct {
 
 func (in *AccountCheckInput) check(c *Check, k *Case, _ *Task, _ time.Time) {
 	in.Account = normaliseAccount(in.Account)
-	checkAccountNumber(c, "account", in.Account)
+	checkAccountNumber(c, in.Account)
 	if in.District != "" {
 		c.Nested("district", in.District.Check())
 	}

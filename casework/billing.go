@@ -385,7 +385,7 @@ const maxPayment = 10_000_000_00
 // Validate judges what somebody asks and names every field that is wrong.
 func (r BillingRequest) Validate() error {
 	var c Check
-	checkAccountNumber(&c, "account", r.Account)
+	checkAccountNumber(&c, r.Account)
 	c.Require(len([]rune(r.Number)) <= maxNumber, "number", tooLong(maxNumber))
 	switch r.Kind {
 	case PaymentRequest:
@@ -412,15 +412,15 @@ func (r BillingRequest) Same(o BillingRequest) bool {
 		r.Title == o.Title && r.TaxCode == o.TaxCode && r.Email == o.Email
 }
 
-// CheckAccount judges an account number.
+// CheckAccountNumber judges an account number (户号).
 func CheckAccountNumber(s string) error {
 	var c Check
-	checkAccountNumber(&c, "account", s)
+	checkAccountNumber(&c, s)
 	return c.Err()
 }
 
-func checkAccountNumber(c *Check, field, s string) {
-	c.Require(accountPattern.MatchString(s), field,
+func checkAccountNumber(c *Check, s string) {
+	c.Require(accountPattern.MatchString(s), "account",
 		Say("户号应为 6 至 20 位数字、大写字母或连字符", "an account number has 6 to 20 digits, capital letters or dashes"))
 }
 

@@ -142,7 +142,7 @@ func (r ServiceRequest) Validate() error {
 	}
 	c.Require(len([]rune(r.Address)) <= maxName, "address", tooLong(maxName))
 	if r.Account != "" {
-		checkAccountNumber(&c, "account", r.Account)
+		checkAccountNumber(&c, r.Account)
 	}
 	text(&c, "reason", r.Reason, false)
 	r.Holder.check(&c, "holder", r.Service == ClosingCase)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 
-	billinghttp "github.com/curbstop/curbstop/billing/http"
+	"github.com/curbstop/curbstop/billing/rest"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/demo"
@@ -31,7 +31,7 @@ func TestRecordServices(t *testing.T) { //nolint:paralleltest // the cases share
 	system := billingsim.New()
 	server := httptest.NewServer(system)
 	t.Cleanup(server.Close)
-	ask, err := billinghttp.New(server.URL+"/api", "")
+	ask, err := rest.New(server.URL+"/api", "")
 	require.NoError(t, err)
 	c, r := recorder(t, stack.TemporalAddress, func(a *worker.Activities) { a.Billing.System, a.Billing.Now = ask, time.Now })
 

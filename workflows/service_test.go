@@ -16,7 +16,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/curbstop/curbstop/activities"
-	billinghttp "github.com/curbstop/curbstop/billing/http"
+	"github.com/curbstop/curbstop/billing/rest"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/demo"
@@ -106,7 +106,7 @@ func newServiceBook(t *testing.T, r casework.ServiceRequest, system *billingsim.
 	if system != nil {
 		server := httptest.NewServer(system)
 		t.Cleanup(server.Close)
-		c, err := billinghttp.New(server.URL+"/api", "")
+		c, err := rest.New(server.URL+"/api", "")
 		require.NoError(t, err)
 		over.Billing.System = c
 	}

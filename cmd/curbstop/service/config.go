@@ -17,7 +17,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
-	billinghttp "github.com/curbstop/curbstop/billing/http"
+	"github.com/curbstop/curbstop/billing/rest"
 	"github.com/curbstop/curbstop/notify"
 	"github.com/curbstop/curbstop/platforms/senders"
 	"github.com/curbstop/curbstop/policy"
@@ -114,11 +114,11 @@ func (c Config) Outlets(logger *slog.Logger) (*notify.Outlets, error) {
 }
 
 // billing gives the client of the billing system; nil where there is none.
-func (c Config) billing() (*billinghttp.Client, error) {
+func (c Config) billing() (*rest.Client, error) {
 	if c.BillingURL == "" {
 		return nil, nil //nolint:nilnil // an installation without a billing system
 	}
-	client, err := billinghttp.New(c.BillingURL, c.BillingToken)
+	client, err := rest.New(c.BillingURL, c.BillingToken)
 	if err != nil {
 		return nil, fmt.Errorf("CURBSTOP_BILLING_URL: %w", err)
 	}

@@ -1,6 +1,6 @@
-// Package http speaks to a billing system over the small REST contract that
+// Package rest speaks to a billing system over the small REST contract that
 // docs/billing.md describes.
-package http
+package rest
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ const (
 )
 
 // Client asks a billing system. It is safe for concurrent use. Its errors are
-// [billing.ErrNotFound], a [billing.Refusal], or wrap [billing.ErrUnavailable];
+// [billing.ErrNotFound], a [billing.RefusalError], or wrap [billing.ErrUnavailable];
 // none of them repeats what was sent.
 type Client struct {
 	base  *url.URL
@@ -120,7 +120,7 @@ func judge[T any](status int, raw []byte) (out T, err error) {
 		}
 		return out, nil
 	case status == http.StatusNotFound || status == http.StatusConflict || status == http.StatusUnprocessableEntity:
-		var no billing.Refusal
+		var no billing.RefusalError
 		if json.Unmarshal(raw, &no) != nil || no.Code == "" {
 			return out, unavailable("status %d without a reason", status)
 		}
