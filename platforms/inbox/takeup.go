@@ -301,7 +301,7 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, requests []casewo
 		return nil, true, nil
 	}
 	var kept casework.JointReceipt
-	fresh := false
+	var fresh bool
 	if joint {
 		kept, fresh, err = b.Book.AcceptTogether(ctx, external, requests, s.Actor(), b.Now())
 	} else {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -129,9 +130,7 @@ func (x *exchange) insert(ctx context.Context, rows ...row) error {
 	return pgx.BeginFunc(ctx, x.db, func(tx pgx.Tx) error {
 		for _, r := range rows {
 			values := map[string]any{"dfsjzj": r.key, "xzqhdm": "340200", "sjyxbs": 1, "sjsczt": rowWaits}
-			for column, v := range r.values {
-				values[column] = v
-			}
+			maps.Copy(values, r.values)
 			var columns, places []string
 			var arguments []any
 			for column, v := range values {

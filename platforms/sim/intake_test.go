@@ -46,6 +46,7 @@ type intake struct {
 }
 
 func newIntake(t testing.TB) *intake {
+	t.Helper()
 	in := &intake{t: t, numbers: map[string][]string{}, known: map[string]bool{}, used: map[string]string{}}
 	in.server = httptest.NewServer(http.HandlerFunc(in.receive))
 	t.Cleanup(in.server.Close)

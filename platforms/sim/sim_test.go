@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 // only cuts the demo's senders down to one.
 func only(t testing.TB, id string) func(string) []byte {
+	t.Helper()
 	return func(address string) []byte {
 		var file struct {
 			Senders []map[string]any `yaml:"senders"`
