@@ -19,6 +19,7 @@ import (
 
 	"github.com/curbstop/curbstop/billing/rest"
 	"github.com/curbstop/curbstop/notify"
+	"github.com/curbstop/curbstop/platforms/property"
 	"github.com/curbstop/curbstop/platforms/senders"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
@@ -128,14 +129,21 @@ func (c Config) billing() (*rest.Client, error) {
 // Senders reads the file of those who send us messages and are told of the
 // progress; without one, the demo's.
 func (c Config) Senders() (*senders.Senders, error) {
+	var fees property.Balances
+	switch system, err := c.billing(); {
+	case err != nil:
+		return nil, err
+	case system != nil:
+		fees = balances{system}
+	}
 	if c.SendersFile == "" {
-		return readSenders(senders.Demo, "")
+		return readSenders(senders.Demo, "", fees)
 	}
 	text, err := os.ReadFile(c.SendersFile)
 	if err != nil {
 		return nil, fmt.Errorf("the senders' file (CURBSTOP_SENDERS): %w", err)
 	}
-	all, err := readSenders(text, filepath.Dir(c.SendersFile))
+	all, err := readSenders(text, filepath.Dir(c.SendersFile), fees)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", c.SendersFile, policy.Describe(err))
 	}
@@ -143,9 +151,9 @@ func (c Config) Senders() (*senders.Senders, error) {
 }
 
 // readSenders finds the files of mappings beside the one that names them.
-func readSenders(text []byte, folder string) (*senders.Senders, error) {
+func readSenders(text []byte, folder string, fees property.Balances) (*senders.Senders, error) {
 	return senders.Parse(text, senders.Options{
-		Adapters: makers(), Getenv: os.Getenv,
+		Adapters: makers(fees), Getenv: os.Getenv,
 		ReadFile: func(name string) ([]byte, error) {
 			if !filepath.IsAbs(name) {
 				name = filepath.Join(folder, name)

@@ -11,15 +11,17 @@ import (
 	"github.com/curbstop/curbstop/platforms/adapters"
 	"github.com/curbstop/curbstop/platforms/inbox"
 	"github.com/curbstop/curbstop/platforms/progress"
+	"github.com/curbstop/curbstop/platforms/property"
 	"github.com/curbstop/curbstop/platforms/senders"
 )
 
-// makers make the adapters that the senders' file may name.
-func makers() senders.Adapters {
+// makers make the adapters that the senders' file may name; fees is nil where
+// no billing system is connected.
+func makers(fees property.Balances) senders.Adapters {
 	all := senders.Adapters{}
 	for _, name := range adapters.Names() {
 		all[name] = func(s senders.Setup) (platforms.Adapter, error) {
-			return adapters.New(name, adapters.Setup{Mapping: s.Mapping, Channel: s.Channel, Database: s.Exchange.URL, Token: s.Secrets["token"]})
+			return adapters.New(name, adapters.Setup{Mapping: s.Mapping, Channel: s.Channel, Database: s.Exchange.URL, Token: s.Secrets["token"], Balances: fees})
 		}
 	}
 	return all
