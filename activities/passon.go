@@ -10,6 +10,8 @@ import (
 type PassBook interface {
 	// AcceptPassed gives the receipt of the case that goes on.
 	AcceptPassed(ctx context.Context, r casework.Request, c casework.Carried) (casework.Receipt, error)
+	// AcceptPassedService is AcceptPassed for what goes on as another service.
+	AcceptPassedService(ctx context.Context, r casework.ServiceRequest, c casework.Carried) (casework.Receipt, error)
 	// Forward keeps what goes on outside or in another service.
 	Forward(ctx context.Context, f casework.Forwarding) (casework.Forwarding, bool, error)
 }
@@ -52,6 +54,16 @@ func (p *Passes) PassOn(ctx context.Context, in PassOnInput) (PassedOn, error) {
 		r.Utility, reason = in.Pass.Utility, casework.OtherUtility
 		if serves {
 			receipt, err := p.Book.AcceptPassed(ctx, r, in.Carried)
+			if err != nil {
+				return PassedOn{}, err
+			}
+			return PassedOn{receipt.Number}, p.Cases.Start(ctx, receipt, false)
+		}
+	}
+	if in.Pass.Service != "" {
+		// What a service can't be opened with is for a person to complete.
+		if service := casework.ServiceOf(r, in.Pass.Service, in.Pass.Reason); service.Validate() == nil {
+			receipt, err := p.Book.AcceptPassedService(ctx, service, in.Carried)
 			if err != nil {
 				return PassedOn{}, err
 			}

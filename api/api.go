@@ -39,6 +39,9 @@ type Options struct {
 	// Utilities are those that this installation serves; empty: water only. A
 	// request for another is refused, or kept where it came in a list.
 	Utilities []casework.Utility
+	// Billing is asked for balances, and what is asked of it is carried there by
+	// workflows; nil: this installation has no billing system.
+	Billing Billing
 	// Codec decodes payloads for the Temporal UI; nil switches /codec/decode off.
 	Codec converter.PayloadCodec
 	// Printout draws a case with its history as a page that prints; required.
@@ -105,6 +108,7 @@ type API struct {
 	store   Store
 	desk    Desk
 	archive Archive
+	billing Billing // nil where there is none
 	ring    *seal.Ring
 	codec   http.Handler // nil where decoding is off
 
@@ -148,7 +152,7 @@ func New(o Options) (*API, error) {
 	}
 	limits := o.Limits.withDefaults()
 	a := &API{
-		store: o.Store, desk: o.Desk, archive: o.Archive, ring: o.Ring, printout: o.Printout, paper: o.Paper,
+		store: o.Store, desk: o.Desk, archive: o.Archive, billing: o.Billing, ring: o.Ring, printout: o.Printout, paper: o.Paper,
 		utilities: o.Utilities, hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
 		publicURL: o.PublicURL, temporalUI: o.TemporalUIURL, limits: limits, identities: identities,
 		strangers: newLimiter(limits.PublicPerMinute, now),
@@ -208,6 +212,8 @@ func (a *API) register() {
 	a.registerSupervision()
 	a.registerCustomers()
 	a.registerAgreement()
+	a.registerServices()
+	a.registerAccounts()
 	a.registerStaff()
 	a.registerCalendar()
 	a.registerAbsences()

@@ -198,20 +198,21 @@ type caseView struct {
 
 	Clock *clockView `json:"clock,omitempty" doc:"谁占用时间 who holds the clock"`
 
-	Request     casework.Request        `json:"request" doc:"联系人已脱敏 the contact is masked"`
-	Facts       casework.Facts          `json:"facts"`
-	Tasks       []taskView              `json:"tasks" doc:"待办任务 open tasks"`
-	Deadlines   []deadlineView          `json:"deadlines" doc:"办理时限，计时中的 live limits on the work"`
-	Supervision []deadlineView          `json:"supervision" doc:"督办时限：暂停复核、升级答复 the supervisors' own clocks"`
-	Escalations []escalationView        `json:"escalations" doc:"未关闭的升级 not closed yet"`
-	Pauses      []casework.Pause        `json:"pauses"`
-	Score       casework.Score          `json:"score" doc:"七零得分 seven zeros"`
-	Contacts    int                     `json:"contacts" doc:"与客户接触次数 contacts with the customer"`
-	Documents   []documentView          `json:"documents"`
-	Missing     []casework.DocumentKind `json:"missing_documents" doc:"通水资料尚缺 documents that are missing yet"`
-	Charges     []casework.Charge       `json:"charges"`
-	WithdrawnAt time.Time               `json:"withdrawn_at,omitzero"`
-	Withdrawal  string                  `json:"withdrawal,omitempty"`
+	Request     casework.Request         `json:"request" doc:"联系人已脱敏 the contact is masked"`
+	Service     *casework.ServiceRequest `json:"service,omitempty" doc:"过户、销户或12345工单的申请，已脱敏 what was asked for where it is no connection; masked"`
+	Facts       casework.Facts           `json:"facts"`
+	Tasks       []taskView               `json:"tasks" doc:"待办任务 open tasks"`
+	Deadlines   []deadlineView           `json:"deadlines" doc:"办理时限，计时中的 live limits on the work"`
+	Supervision []deadlineView           `json:"supervision" doc:"督办时限：暂停复核、升级答复 the supervisors' own clocks"`
+	Escalations []escalationView         `json:"escalations" doc:"未关闭的升级 not closed yet"`
+	Pauses      []casework.Pause         `json:"pauses"`
+	Score       casework.Score           `json:"score" doc:"七零得分 seven zeros"`
+	Contacts    int                      `json:"contacts" doc:"与客户接触次数 contacts with the customer"`
+	Documents   []documentView           `json:"documents"`
+	Missing     []casework.DocumentKind  `json:"missing_documents" doc:"通水资料尚缺 documents that are missing yet"`
+	Charges     []casework.Charge        `json:"charges"`
+	WithdrawnAt time.Time                `json:"withdrawn_at,omitzero"`
+	Withdrawal  string                   `json:"withdrawal,omitempty"`
 }
 
 // jointView ties a case to the other one of a joint request.
@@ -289,7 +290,7 @@ func (a *API) viewCase(k *casework.Case) caseView {
 		Number: k.Number, Version: k.Version, Kind: k.Kind, Parent: k.Parent, Lane: k.Lane,
 		Status: k.Status, StatusName: k.Status.Name(), Stage: k.Stage, StageName: k.StageTitle(), Lead: k.Request.Lead, ToApply: k.MissingForApplication(),
 		District: k.Request.Site.District.Name(), ReceivedAt: k.ReceivedAt, ReceivedBy: k.ReceivedBy, EndedAt: k.EndedAt,
-		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Facts: maskFacts(k.Facts),
+		Level: k.Level, Policy: k.Terms.PolicyVersion, Request: maskRequest(k.Request), Service: maskService(k.Service), Facts: maskFacts(k.Facts),
 		Pauses: k.Pauses, Score: k.Score(), Contacts: k.Contacts, Missing: k.MissingDocuments(), Charges: k.Charges,
 		WithdrawnAt: k.WithdrawnAt, Withdrawal: k.Withdrawal, Joint: viewJoint(k.Joint), Passes: k.Passes, PassedFrom: k.PassedFrom,
 		DueAt: due.At, Stopped: due.Stopped, RemainingMinutes: minutes(due.Remaining), Provisional: due.Provisional, Clock: viewClock(k.Clock),
@@ -332,6 +333,8 @@ type contactView struct {
 	Applicant casework.Applicant         `json:"applicant"`
 	Contact   casework.Contact           `json:"contact"`
 	Extra     map[string]json.RawMessage `json:"extra,omitempty" doc:"来件中未识别的内容 what the sender wrote beyond our fields"`
+
+	Service *casework.ServiceRequest `json:"service,omitempty" doc:"过户双方、销户人或来电人 the people of a service request"`
 }
 
 func (a *API) getContact(ctx context.Context, in *CaseAddress) (*reply[contactView], error) {
@@ -339,10 +342,13 @@ func (a *API) getContact(ctx context.Context, in *CaseAddress) (*reply[contactVi
 	if err != nil {
 		return nil, err
 	}
+	if k.Service != nil && k.Service.Order != nil && k.Service.Order.Secret && !actorOf(ctx).Has(casework.Hotline) {
+		return nil, casework.Refuse(casework.Forbidden, "caller_secret", casework.Say("来电人要求保密，由热线中心联系", "the caller does not want to be named; the hotline calls"))
+	}
 	if err := a.audit(ctx, "contact_unmasked", k.Number, nil); err != nil {
 		return nil, err
 	}
-	return answer(contactView{k.Request.Applicant, k.Request.Contact, k.Request.Extra}, nil)
+	return answer(contactView{k.Request.Applicant, k.Request.Contact, k.Request.Extra, k.Service}, nil)
 }
 
 // printCase draws the case with its whole history, as it stands.

@@ -92,7 +92,7 @@ func (a *API) ownCase(ctx context.Context, number, code string) (*casework.Case,
 		return nil, strangersCase()
 	case err != nil:
 		return nil, err
-	case k.Kind != casework.ConnectionCase:
+	case k.Kind != casework.ConnectionCase && k.Service == nil:
 		return nil, strangersCase()
 	}
 	return k, nil
@@ -114,16 +114,17 @@ type progressQuery struct {
 // progressView is what a customer sees. It holds no personal data: whoever
 // has the code may have it from an envelope in a bin.
 type progressView struct {
-	Number     string           `json:"number"`
-	Utility    casework.Utility `json:"utility,omitempty"`
-	Status     casework.Status  `json:"status"`
-	StatusName string           `json:"status_name"`
-	Stages     []stageView      `json:"stages"`
-	NextStep   casework.Text    `json:"next_step" doc:"下一步 what comes next"`
-	Actions    []string         `json:"actions" doc:"您现在可以做的 what you can do now: apply, confirm-design, confirm-quote, confirm-contract, confirm-acceptance, rate, withdraw"`
-	Lead       bool             `json:"lead,omitempty" doc:"意向，尚未申请 a lead: nobody applied yet"`
-	ToApply    []string         `json:"missing_for_application,omitempty" doc:"申请时还须填写 what an application must still say"`
-	PromisedBy time.Time        `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
+	Number     string            `json:"number"`
+	Kind       casework.CaseKind `json:"kind,omitempty"`
+	Utility    casework.Utility  `json:"utility,omitempty"`
+	Status     casework.Status   `json:"status"`
+	StatusName string            `json:"status_name"`
+	Stages     []stageView       `json:"stages"`
+	NextStep   casework.Text     `json:"next_step" doc:"下一步 what comes next"`
+	Actions    []string          `json:"actions" doc:"您现在可以做的 what you can do now: apply, confirm-design, confirm-quote, confirm-contract, confirm-acceptance, rate, withdraw"`
+	Lead       bool              `json:"lead,omitempty" doc:"意向，尚未申请 a lead: nobody applied yet"`
+	ToApply    []string          `json:"missing_for_application,omitempty" doc:"申请时还须填写 what an application must still say"`
+	PromisedBy time.Time         `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
 	// Provisional, Stopped and RemainingMinutes say of the promise what staff see of a due moment.
 	Provisional      bool  `json:"provisional,omitempty" doc:"暂定：所在年份放假安排未公布 promised in a year without a holiday notice"`
 	Stopped          bool  `json:"stopped,omitempty" doc:"暂停计时 the clock stands"`
@@ -176,7 +177,7 @@ func (a *API) viewProgress(ctx context.Context, k *casework.Case) (progressView,
 	}
 	step, actions := nextStep(k)
 	v := progressView{
-		Number: k.Number, Utility: k.Request.Utility, Status: k.Status, StatusName: k.Status.Name(),
+		Number: k.Number, Kind: k.Kind, Utility: k.Request.Utility, Status: k.Status, StatusName: k.Status.Name(),
 		Stages: viewStages(k, entered), NextStep: step, Actions: actions, ReceivedAt: k.ReceivedAt,
 		Lead: k.Request.Lead, ToApply: k.MissingForApplication(),
 		Call: callView{Department: k.InCharge().Name(), Phone: a.hotline},
@@ -194,7 +195,7 @@ func (a *API) viewProgress(ctx context.Context, k *casework.Case) (progressView,
 // stagesEntered says when the case last came to each stage, as its timeline
 // tells.
 func (a *API) stagesEntered(ctx context.Context, k *casework.Case) (map[casework.Stage]time.Time, error) {
-	entered := map[casework.Stage]time.Time{casework.PreService: k.ReceivedAt}
+	entered := map[casework.Stage]time.Time{casework.StagesOf(k.Kind)[0]: k.ReceivedAt}
 	for p := (casework.Page{Limit: 200}); ; {
 		events, next, err := a.store.Timeline(ctx, k.Number, p)
 		if err != nil {
@@ -213,7 +214,7 @@ func (a *API) stagesEntered(ctx context.Context, k *casework.Case) (map[casework
 }
 
 func viewStages(k *casework.Case, entered map[casework.Stage]time.Time) []stageView {
-	stages := casework.Stages()
+	stages := casework.StagesOf(k.Kind)
 	current := slices.Index(stages, k.Stage)
 	views := make([]stageView, len(stages))
 	for i, s := range stages {
@@ -236,6 +237,9 @@ func viewStages(k *casework.Case, entered map[casework.Stage]time.Time) []stageV
 // nextStep says in a customer's words what comes next, and what they can do
 // themselves. Mostly that is nothing: the seven zeros.
 func nextStep(k *casework.Case) (casework.Text, []string) {
+	if k.Service != nil {
+		return serviceStep(k)
+	}
 	var actions []string
 	if k.Supply == nil && (k.Status == casework.Open || k.Status == casework.Paused) {
 		actions = append(actions, "withdraw")

@@ -28,6 +28,8 @@ type DeskStore interface {
 	Accept(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (casework.Receipt, bool, error)
 	UnsettledApplications(ctx context.Context, before time.Time, limit int) ([]casework.LeadApplication, error)
 	SettleApplication(ctx context.Context, r casework.Request, state casework.ApplicationState) error
+	UnstartedBilling(ctx context.Context, before time.Time, limit int) ([]casework.BillingRequest, error)
+	MarkBillingStarted(ctx context.Context, id string) error
 	// Unsettled lists the calendar versions of which not every case is known to
 	// have been told.
 	Unsettled(ctx context.Context) ([]string, error)
@@ -112,16 +114,25 @@ func (d *TemporalDesk) withoutWorkflow(ctx context.Context, number string, a cas
 	if _, err := k.Try(a, d.Now()); err != nil {
 		return contract.Done{}, err
 	}
-	if _, rates := a.(casework.Rate); !rates || !k.Status.Ended() {
+	if !reopens(a) || !k.Status.Ended() {
 		return contract.Done{}, casework.Refuse(casework.Unavailable, "try_again", casework.Say("系统繁忙，请稍后重试", "busy; try again shortly"))
 	}
-	start := d.options(k.Number, k.Request, k.Lane)
+	start := d.optionsOf(k.Number, k.Kind, k.Request, k.Lane)
 	start.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
 	handle, err := d.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: d.Client.NewWithStartWorkflowOperation(start, contract.ConnectionWorkflow, contract.CaseInput{Number: number, State: k}),
+		StartWorkflowOperation: d.Client.NewWithStartWorkflowOperation(start, contract.WorkflowOf(k.Kind), contract.CaseInput{Number: number, State: k}),
 		UpdateOptions:          options,
 	})
 	return outcome(ctx, handle, err)
+}
+
+// reopens tells whether an action is taken by a case that has ended.
+func reopens(a casework.Action) bool {
+	switch a.(type) {
+	case casework.Rate, casework.RecordOrderVisit:
+		return true
+	}
+	return false
 }
 
 // Start starts a case's workflow; a case that was started before is left as it
@@ -138,19 +149,23 @@ func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool)
 	if lane == "" {
 		lane = terms.Lane
 	}
-	start := d.options(r.Number, r.Request, lane)
+	kind, in := casework.ConnectionCase, contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By, Joint: r.Joint, Carried: r.Carried}
+	if r.Service != nil {
+		brief := r.Service.Brief()
+		kind, in = brief.Service, contract.CaseInput{Number: r.Number, Service: &brief, Terms: terms, By: r.By, Carried: r.Carried}
+	}
+	start := d.optionsOf(r.Number, kind, r.Request, lane)
 	start.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
-	in := contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By, Joint: r.Joint, Carried: r.Carried}
 	if wait {
 		var handle client.WorkflowUpdateHandle
 		handle, err = d.Client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-			StartWorkflowOperation: d.Client.NewWithStartWorkflowOperation(start, contract.ConnectionWorkflow, in),
+			StartWorkflowOperation: d.Client.NewWithStartWorkflowOperation(start, contract.WorkflowOf(kind), in),
 			UpdateOptions: client.UpdateWorkflowOptions{UpdateID: contract.Opened, WorkflowID: start.ID, UpdateName: contract.Opened,
 				WaitForStage: client.WorkflowUpdateStageCompleted},
 		})
 		_, err = outcome(ctx, handle, err)
 	} else {
-		_, err = d.Client.ExecuteWorkflow(ctx, start, contract.ConnectionWorkflow, in)
+		_, err = d.Client.ExecuteWorkflow(ctx, start, contract.WorkflowOf(kind), in)
 	}
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	if err != nil && !errors.As(err, &started) {

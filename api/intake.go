@@ -103,17 +103,16 @@ func (a *API) accept(ctx context.Context, r casework.Request, wait bool) (Accept
 	if got, joined, err := a.joinLead(ctx, r); err != nil || joined {
 		return got, err
 	}
-	actor := actorOf(ctx)
-	receipt, fresh, err := a.store.Accept(ctx, r, actor, a.now())
+	receipt, fresh, err := a.store.Accept(ctx, r, actorOf(ctx), a.now())
 	if err != nil {
 		return Acceptance{}, err
 	}
 	return a.begin(ctx, receipt, fresh, wait)
 }
 
-// begin starts the case of a receipt, if nobody has, and says what became of
-// the request. With wait it returns when the case is open, unless so many are
-// being opened that this one has to take its turn.
+// begin starts the case of a receipt, unless it is known to be running, and says
+// what became of the request. With wait it returns when the case is open, unless
+// so many are being opened that this one has to take its turn.
 func (a *API) begin(ctx context.Context, receipt casework.Receipt, fresh, wait bool) (Acceptance, error) {
 	actor := actorOf(ctx)
 	got := Acceptance{Number: receipt.Number, Status: accepted}

@@ -22,6 +22,8 @@ type Store interface {
 	// Accept keeps a request and gives its receipt. A request that was accepted
 	// before, by channel and external number, gives the first receipt and false.
 	Accept(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.Receipt, bool, error)
+	// AcceptService is Accept for a transfer, a closing or an order of 12345.
+	AcceptService(ctx context.Context, r casework.ServiceRequest, by casework.Actor, now time.Time) (casework.Receipt, bool, error)
 	Receipt(ctx context.Context, number string) (casework.Receipt, error)
 	// AcceptTogether keeps requests of one customer for several utilities under
 	// one number, each once; false: all of them were accepted before.
@@ -34,6 +36,11 @@ type Store interface {
 	Forwarding(ctx context.Context, number string) (casework.Forwarding, error)
 	Forwardings(ctx context.Context, f casework.ForwardingFilter) ([]casework.Forwarding, string, error)
 	HandForwarding(ctx context.Context, number string, h casework.HandForwarding, by string, now time.Time) (casework.Forwarding, error)
+	// AskBilling keeps a payment or invoice request, once for its ID; false: it
+	// was there. Another request under the same ID is a Conflict.
+	AskBilling(ctx context.Context, r casework.BillingRequest) (casework.BillingRequest, bool, error)
+	BillingRequest(ctx context.Context, id string) (casework.BillingRequest, error)
+	BillingRequests(ctx context.Context, f casework.BillingFilter) ([]casework.BillingRequest, string, error)
 
 	Case(ctx context.Context, number string) (*casework.Case, error)
 	Cases(ctx context.Context, f casework.CaseFilter) ([]casework.CaseLine, string, error)
@@ -109,6 +116,10 @@ type Desk interface {
 	// Start starts the workflow of an accepted request, which does nothing if
 	// it runs already. With wait it returns after the first records are committed.
 	Start(ctx context.Context, r casework.Receipt, wait bool) error
+
+	// StartBilling starts the workflow that carries a request to billing, and waits
+	// for its end as long as a person does.
+	StartBilling(ctx context.Context, r casework.BillingRequest, wait time.Duration) error
 
 	CalendarDesk
 	// StartAbsence starts the workflow of an absence, which does nothing if it

@@ -30,6 +30,8 @@ func documentConfig(version string) huma.Config {
 		{Name: "sessions", Description: "登录 log in"},
 		{Name: "intake", Description: "收件 requests coming in"},
 		{Name: "cases", Description: "案件 cases"},
+		{Name: "services", Description: "过户、销户与12345工单 transfers, closings and orders of 12345"},
+		{Name: "accounts", Description: "账户、缴费与开票（计费系统） accounts, payments and invoices, through billing"},
 		{Name: "tasks", Description: "任务 tasks"},
 		{Name: "documents", Description: "材料 documents"},
 		{Name: "network", Description: "管网登记 register of mains"},
@@ -117,10 +119,10 @@ func (statusSchema) Schema(huma.Registry) *huma.Schema {
 	return enumerated("状态 status", casework.Statuses()...)
 }
 func (stageSchema) Schema(huma.Registry) *huma.Schema {
-	return enumerated("阶段 stage", append(casework.Stages(), casework.Upgrade, casework.Duty)...)
+	return enumerated("阶段 stage", casework.AllStages()...)
 }
 func (caseKindSchema) Schema(huma.Registry) *huma.Schema {
-	return enumerated("案件类别 kind of case", casework.ConnectionCase, casework.UpgradeCase, casework.DutyCase)
+	return enumerated("案件类别 kind of case", casework.CaseKinds()...)
 }
 func (taskKindSchema) Schema(huma.Registry) *huma.Schema {
 	var kinds []casework.TaskKind

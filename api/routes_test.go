@@ -19,7 +19,7 @@ import (
 // address fills in an operation's path.
 func address(path string) string {
 	return strings.NewReplacer("{number}", "W1", "{id}", "W1-T1", "{kind}", "callback", "{name}", "x",
-		"{deadline}", "lane", "{version}", "current", "{rung}", "breach", "{delivery}", "1", "{report}", "1", "{month}", "2026-11").Replace(path)
+		"{deadline}", "lane", "{version}", "current", "{rung}", "breach", "{delivery}", "1", "{report}", "1", "{month}", "2026-11", "{account}", "0000000001").Replace(path)
 }
 
 // Every operation that is not declared public asks who is calling, then

@@ -47,7 +47,7 @@ type world struct {
 func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	m := &memory{
-		almanac: newAlmanac(), pipes: &pipes{}, cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, lines: map[string]casework.TaskLine{},
+		almanac: newAlmanac(), pipes: &pipes{}, cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, billed: map[string]casework.BillingRequest{}, lines: map[string]casework.TaskLine{},
 		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, blobs: map[string][]byte{},
 		held: map[string][]casework.Holding{},
 	}
@@ -265,6 +265,7 @@ type memory struct {
 	policies []casework.PublishedPolicy // the newest last
 	lines    map[string]casework.TaskLine
 	receipts map[string]casework.Receipt // by channel and external number
+	billed   map[string]casework.BillingRequest
 	staff    map[string]casework.Staff
 	hashes   map[string]string
 	keptRows []casework.KeptRow
@@ -343,6 +344,12 @@ func (m *memory) Start(_ context.Context, r casework.Receipt, _ bool) error {
 	defer m.mu.Unlock()
 	if m.down != nil {
 		return m.down
+	}
+	if r.Service != nil {
+		m.commit(casework.NewService(r.Number, *r.Service, testTerms, r.By, r.ReceivedAt))
+		r.Started = true
+		m.receipts[string(r.Service.Channel)+"/"+r.Service.AcceptedBy()] = r
+		return nil
 	}
 	k := casework.NewCase(r.Number, r.Request, testTerms, r.By, r.ReceivedAt)
 	k.Joint = r.Joint

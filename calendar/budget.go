@@ -31,6 +31,9 @@ const (
 	// OnDate is for an agreed date, which is the event: it ends at the close of that very date, or
 	// of the next working day if the date is a day off. Unlike SameDay it never reaches to midnight.
 	OnDate Unit = "on_date"
+	// AtMoment is for a moment that somebody outside has set, which is the event: it ends right
+	// then, whatever day that is. Their clock is not ours, so no stop moves it, and it grants no time.
+	AtMoment Unit = "at_moment"
 )
 
 // Limits of a budget, ten years: what is longer is a slip of the pen.
@@ -52,13 +55,13 @@ type Budget struct {
 //	1 working_day, 3 working_days        working days
 //	4 working_hours, 90 working_minutes  working time
 //	20s, 2m, 1h30m                       working time, as Go writes durations
-//	same_day, next_day, next_calendar_day, on_date
+//	same_day, next_day, next_calendar_day, on_date, at_moment
 //
 // The error says what is allowed. What is read is [Budget.Validate]d.
 func ParseBudget(s string) (Budget, error) {
 	b, ok := parseBudget(strings.Fields(s))
 	if !ok {
-		const allowed = "1 working_day, 3 working_days, 4 working_hours, 90 working_minutes, 20s, same_day, next_day, next_calendar_day, on_date"
+		const allowed = "1 working_day, 3 working_days, 4 working_hours, 90 working_minutes, 20s, same_day, next_day, next_calendar_day, on_date, at_moment"
 		return Budget{}, fmt.Errorf("期限“%s”看不懂，可写 %s (budget %q is not understood; allowed are the forms listed)", s, allowed, s)
 	}
 	if err := b.Validate(); err != nil {
@@ -71,7 +74,7 @@ func parseBudget(words []string) (b Budget, ok bool) {
 	switch len(words) {
 	case 1:
 		switch unit := Unit(words[0]); unit {
-		case SameDay, NextDay, NextCalendarDay, OnDate:
+		case SameDay, NextDay, NextCalendarDay, OnDate, AtMoment:
 			return Budget{Unit: unit}, true
 		default:
 			d, err := time.ParseDuration(words[0])
@@ -111,7 +114,7 @@ func (b Budget) Validate() error {
 		if b.Time <= 0 || b.Time > maxTime || b.Days != 0 {
 			return fmt.Errorf("工作时间须大于零、不超过 %d 小时 (working time must be above zero and at most %[1]d hours)", maxTime/time.Hour)
 		}
-	case SameDay, NextDay, NextCalendarDay, OnDate:
+	case SameDay, NextDay, NextCalendarDay, OnDate, AtMoment:
 		if b.Days != 0 || b.Time != 0 {
 			return fmt.Errorf("%s 不带数目 (%[1]s takes no number)", b.Unit)
 		}

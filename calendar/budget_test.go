@@ -37,6 +37,7 @@ func TestParseBudget(t *testing.T) {
 		{"next_day", calendar.Budget{Unit: calendar.NextDay}, "next_day"},
 		{"next_calendar_day", calendar.Budget{Unit: calendar.NextCalendarDay}, "next_calendar_day"},
 		{"on_date", calendar.Budget{Unit: calendar.OnDate}, "on_date"},
+		{"at_moment", calendar.Budget{Unit: calendar.AtMoment}, "at_moment"},
 	} {
 		got, err := calendar.ParseBudget(tc.text)
 		require.NoError(t, err, tc.text)

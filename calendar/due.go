@@ -46,9 +46,14 @@ func (d Due) Same(other Due) bool {
 // What is granted on top, an extension, counts from the moment at which the budget before it would
 // run out if nothing stopped it; the stops then move the whole.
 //
+// A moment that somebody outside has set stays where it is.
+//
 // Every budget must be valid; Due panics if one is not, since a deadline by a broken rule would go
 // unnoticed.
 func (c *Calendar) Due(anchor time.Time, b Budget, stops []Stop, onTop ...Budget) Due {
+	if b.Unit == AtMoment {
+		return Due{At: anchor.Round(0).In(Shanghai)}
+	}
 	at, provisional := c.unstopped(anchor, b)
 	for _, more := range onTop {
 		from := at
@@ -93,6 +98,8 @@ func (c *Calendar) unstopped(anchor time.Time, b Budget) (at time.Time, provisio
 	case WorkingTime:
 		at = c.Add(anchor, b.Time)
 		return at, c.guesses(anchor, at)
+	case AtMoment:
+		return anchor, false
 	case SameDay, OnDate:
 	}
 	switch {

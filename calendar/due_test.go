@@ -46,6 +46,7 @@ func TestDueCounting(t *testing.T) {
 		{"the calendar day after a Friday", "2026-11-20 20:00", "next_calendar_day", "2026-11-21 17:30"},
 
 		{"on a date", "2026-11-19 00:00", "on_date", "2026-11-19 17:30"},
+		{"at a moment that is a day off", "2026-10-01 21:30", "at_moment", "2026-10-01 21:30"},
 		{"on a date, late", "2026-11-19 20:00", "on_date", "2026-11-19 17:30"},
 		{"on a date that is a day off", "2026-10-01 00:00", "on_date", "2026-10-08 17:30"},
 

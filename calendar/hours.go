@@ -96,7 +96,7 @@ func (h Hours) Granted(b Budget) time.Duration {
 		return b.Time
 	case WorkingDays:
 		return time.Duration(b.Days) * h.length()
-	case SameDay, NextDay, NextCalendarDay, OnDate:
+	case SameDay, NextDay, NextCalendarDay, OnDate, AtMoment:
 		return h.length()
 	}
 	return 0

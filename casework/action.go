@@ -412,6 +412,10 @@ func (a Withdraw) Apply(k *Case, now time.Time) error {
 	switch {
 	case k.Status == Withdrawing:
 		return Refuse(Conflict, "already_withdrawing", Say("案件正在撤回", "the case is being withdrawn already"))
+	case k.Service != nil:
+		if err := k.withdrawable(); err != nil {
+			return err
+		}
 	case k.Kind != ConnectionCase:
 		return Refuse(Conflict, "not_a_connection", Say("只有报装可由客户撤回", "only a connection is withdrawn by its customer"))
 	case k.Supply != nil:
@@ -523,11 +527,12 @@ func (a AmendRequest) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	r = r.Normalise()
-	if err := r.Validate(); err != nil {
+	if err := a.judge(k, r); err != nil {
 		return err
 	}
 	before := k.Request
 	k.Request = r
+	k.Service.amend(r)
 	if k.Joint != nil && (a.Applicant != nil || a.Contact != nil || a.Address != nil) {
 		k.Joint.PeopleAt = now
 	}
@@ -535,6 +540,25 @@ func (a AmendRequest) Apply(k *Case, now time.Time) error {
 		map[string]any{"reason": a.Reason, "before": before})
 	k.settleAmended(a.Actor, now)
 	return nil
+}
+
+// judge judges the request as it would be. Of a service request only what is
+// corrected is judged: it never had to say what a connection's must.
+func (a AmendRequest) judge(k *Case, r Request) error {
+	if k.Service == nil {
+		return r.Validate()
+	}
+	var c Check
+	c.Require(a.Demand == nil, "demand", Say("仅报装填写", "only for a connection"))
+	if a.Applicant != nil {
+		c.Require(r.Applicant.Name != "", "applicant.name", Say("请填写单位名称或姓名", "the applicant's name is missing"))
+	}
+	if a.Contact != nil {
+		r.Contact.check(&c)
+	}
+	c.Require(len([]rune(r.Site.Address)) <= maxName, "site.address", tooLong(maxName))
+	c.Require(len([]rune(r.Remark)) <= maxText, "remark", tooLong(maxText))
+	return c.Err()
 }
 
 // maxDocuments bounds the documents of a case.
@@ -699,7 +723,9 @@ func (a Rate) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	switch {
-	case k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing || k.Status == PassedOn:
+	case k.Service != nil && k.CompletedAt.IsZero():
+		return Refuse(Conflict, "not_done", Say("办结后方可评价", "a rating can be given once it is done"))
+	case k.Service == nil && k.Supply == nil || k.Status == Withdrawn || k.Status == Withdrawing || k.Status == PassedOn:
 		return Refuse(Conflict, "not_supplied", Say("通"+k.Request.Utility.Flow()+"后方可评价", "a rating can be given once supply is on"))
 	case len(k.Evaluated.Ratings) >= maxRatings:
 		return Refuse(Conflict, "too_many_ratings", Sayf("每案最多 %d 次评价", "a case takes at most %d ratings", maxRatings))

@@ -184,7 +184,7 @@ func TestEveryKindIsInTheCatalogueOnce(t *testing.T) {
 		require.NotEmpty(t, s.Source, s.Kind)
 		require.NotNil(t, s.NewInput(), s.Kind)
 	}
-	require.Len(t, seen, 40)
+	require.Len(t, seen, 51)
 }
 
 // What is not an input of the kind at all is refused too, never guessed at.

@@ -15,14 +15,17 @@ import (
 // and readers get a snapshot. Only live tasks and deadlines are kept in it;
 // those that ended live on in the records.
 type Case struct {
-	Number     string    `json:"number"`
-	Kind       CaseKind  `json:"kind"`
-	Parent     string    `json:"parent,omitempty"` // an upgrade's connection case
-	Terms      Terms     `json:"terms"`
-	Request    Request   `json:"request"`
-	Lane       Lane      `json:"lane"`
-	ReceivedAt time.Time `json:"received_at"`
-	ReceivedBy string    `json:"received_by"` // who brought it in
+	Number  string   `json:"number"`
+	Kind    CaseKind `json:"kind"`
+	Parent  string   `json:"parent,omitempty"` // an upgrade's connection case
+	Terms   Terms    `json:"terms"`
+	Request Request  `json:"request"`
+	// Service is what was asked for where it is no connection; Request then says
+	// the same as far as lists, districts and calls need it.
+	Service    *ServiceRequest `json:"service,omitempty"`
+	Lane       Lane            `json:"lane"`
+	ReceivedAt time.Time       `json:"received_at"`
+	ReceivedBy string          `json:"received_by"` // who brought it in
 
 	Version  int64  `json:"version"` // number of the last event; 0 before the first
 	Status   Status `json:"status"`
@@ -103,6 +106,8 @@ type Facts struct {
 	Evaluated   EvaluationFact `json:"evaluation,omitzero"`
 	UpgradeWork UpgradeWork    `json:"upgrade_work,omitzero"` // of an upgrade case
 	ReopenedAt  time.Time      `json:"reopened_at,omitzero"`
+
+	Served ServiceFacts `json:"served,omitzero"` // of a transfer, a closing or an order
 }
 
 // UpgradeFact is what a connection knows of the upgrade that it waits for.
@@ -221,6 +226,19 @@ const (
 	PassOnRequested EventKind = "pass_on_requested"
 	CasePassedOn    EventKind = "passed_on"
 	CaseTakenOver   EventKind = "taken_over"
+
+	AccountCleared     EventKind = "account_cleared"
+	ArrearsFound       EventKind = "arrears_found"
+	BillingAnswered    EventKind = "billing_answered"
+	BillingTroubled    EventKind = "billing_troubled"
+	HolderChanged      EventKind = "holder_changed"
+	AccountClosed      EventKind = "account_closed"
+	OrderAssigned      EventKind = "order_assigned"
+	OrderAnswered      EventKind = "order_answered"
+	ExtensionRequested EventKind = "extension_requested"
+	ExtensionSettled   EventKind = "extension_settled"
+	OrderVisited       EventKind = "order_visited"
+	OrderAgain         EventKind = "order_again"
 )
 
 // Event is one line of a case's history. Numbers run from 1 without a gap.
@@ -378,10 +396,16 @@ func (k *Case) Deadline(id string) (*Deadline, bool) {
 // Need opens a task unless one of the same kind and qualifier is live. The
 // anchor is the event from which its limit counts.
 func (k *Case) Need(kind TaskKind, qualifier string, round int, anchor, now time.Time) {
+	spec, _ := SpecOf(kind)
+	k.needWithin(spec, spec.Limit, qualifier, round, anchor, now)
+}
+
+// needWithin is Need by a limit other than the kind's own.
+func (k *Case) needWithin(spec Spec, limit LimitName, qualifier string, round int, anchor, now time.Time) {
+	kind := spec.Kind
 	if _, ok := k.Live(kind, qualifier); ok {
 		return
 	}
-	spec, _ := SpecOf(kind)
 	role := spec.Role
 	if d := Department(qualifier); d.Valid() {
 		role = Role(d)
@@ -394,13 +418,13 @@ func (k *Case) Need(kind TaskKind, qualifier string, round int, anchor, now time
 	switch {
 	case k.Kind == UpgradeCase:
 		t.Stage = Upgrade
-	case spec.Stage == "":
+	case k.Service != nil && spec.Stage != Evaluation, spec.Stage == "":
 		t.Stage = k.Stage // a task of any stage
 	}
 	k.Tasks = append(k.Tasks, t)
 	k.changes.task(t)
 	k.record(now, System(), TaskOpened, t.ID, Sayf("开出任务：%[1]s", "task opened: %[2]s", t.Title(), t.Kind), nil)
-	k.startDeadline(t.ID, spec.Limit, anchor)
+	k.startDeadline(t.ID, limit, anchor)
 }
 
 // startDeadline opens a deadline if the policy has a limit of that name. It
@@ -732,7 +756,8 @@ func (k *Case) DeadlineState() DeadlineState {
 // Enter moves the case to a stage and says so once. A stage that was passed is
 // not entered again: who goes through the stages may name each of them.
 func (k *Case) Enter(s Stage, now time.Time) {
-	if k.Version > 1 && slices.Index(Stages(), s) <= slices.Index(Stages(), k.Stage) {
+	stages := StagesOf(k.Kind)
+	if k.Version > 1 && slices.Index(stages, s) <= slices.Index(stages, k.Stage) {
 		return
 	}
 	k.Stage = s

@@ -121,7 +121,7 @@ func (k *Case) endHolding(at time.Time) time.Time {
 // meanwhile; false once nobody does. What stops the clock comes first; then the
 // department of the oldest open task; then those for whom all tasks only wait.
 func (k *Case) holder() (party Party, stopped, holds bool) {
-	if k.Kind == DutyCase || k.Status.Ended() || k.Supply != nil {
+	if k.Kind == DutyCase || k.Status.Ended() || k.Supply != nil || k.Service != nil && !k.CompletedAt.IsZero() {
 		return "", false, false
 	}
 	if open := k.openPauses(); len(open) > 0 {
@@ -136,13 +136,13 @@ func (k *Case) holder() (party Party, stopped, holds bool) {
 	}
 	for i := range k.Tasks {
 		switch t := &k.Tasks[i]; t.Kind {
-		case RecordPermitResult, FollowUp, FollowUpLead, CompleteDeferred: // these wait for others
+		case RecordPermitResult, FollowUp, FollowUpLead, CompleteDeferred, SettleArrears: // these wait for others
 		default:
 			return Party(t.Department), false, true
 		}
 	}
 	switch {
-	case len(k.Tasks) > 0 && (k.Tasks[0].Kind == FollowUp || k.Tasks[0].Kind == FollowUpLead):
+	case len(k.Tasks) > 0 && (k.Tasks[0].Kind == FollowUp || k.Tasks[0].Kind == FollowUpLead || k.Tasks[0].Kind == SettleArrears):
 		return PartyCustomer, false, true
 	case k.waitsFor(RecordPermitResult):
 		return PartyAuthority, false, true

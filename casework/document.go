@@ -30,6 +30,10 @@ const (
 	SurveyRecord DocumentKind = "survey_record" // 勘察记录
 	Evidence     DocumentKind = "evidence"      // 佐证材料: of a pause, a rectification, a visit
 	OtherPaper   DocumentKind = "other"         // 其他
+
+	IdentityPaper     DocumentKind = "identity_certificate" // 身份证明: of a holder of an account
+	TitlePaper        DocumentKind = "title_certificate"    // 不动产权证书
+	SaleContractPaper DocumentKind = "sale_contract"        // 买卖合同
 )
 
 // DocumentKinds lists every kind, the eight first.
@@ -38,6 +42,7 @@ func DocumentKinds() []DocumentKind {
 		Booking, NoticeOfAcceptance, ConstructionDrawing, MaterialRequisition, PriceControlSheet, PermitReceipt,
 		CommencementReport, AcceptanceConfirmation, Quotation, ConnectionContract, SupplyContract, CommissioningRecord,
 		Briefing, SurveyRecord, Evidence, OtherPaper,
+		IdentityPaper, TitlePaper, SaleContractPaper,
 	}
 }
 
@@ -79,6 +84,12 @@ func (d DocumentKind) Name() string {
 		return "佐证材料"
 	case OtherPaper:
 		return "其他材料"
+	case IdentityPaper:
+		return "身份证明"
+	case TitlePaper:
+		return "不动产权证书"
+	case SaleContractPaper:
+		return "买卖合同"
 	}
 	return string(d)
 }
@@ -111,8 +122,12 @@ type Document struct {
 
 // RequiredDocuments lists what must be there before construction ends
 // (measures part 2, item 5): all eight, the permit receipt only where a permit
-// was needed; of gas the contracts and the commissioning record beside them.
+// was needed; of gas the contracts and the commissioning record beside them. A
+// case of another service has no construction.
 func (k *Case) RequiredDocuments() []DocumentKind {
+	if k.Service != nil {
+		return nil
+	}
 	need := []DocumentKind{
 		Booking, NoticeOfAcceptance, ConstructionDrawing, MaterialRequisition, PriceControlSheet,
 		CommencementReport, AcceptanceConfirmation,

@@ -505,6 +505,9 @@ func (a ExtendDeadline) Apply(k *Case, now time.Time) error {
 	if !ok || !d.OnWork() || d.Budget == (calendar.Budget{}) {
 		return Refuse(Conflict, "deadline_not_open", Sayf("没有这项进行中的时限：%s", "no such deadline is running: %s", a.Deadline))
 	}
+	if d.Budget.Unit == calendar.AtMoment {
+		return Refuse(Conflict, "set_outside", Say("该时限由12345规定，请向12345申请延期", "this time was set by 12345; ask it for an extension"))
+	}
 	if d.Extension != nil {
 		return Refuse(Conflict, "already_extended", Sayf("每项时限只能延期一次，已由 %[1]s 于 %[2]s 延期",
 			"a deadline is extended once; %[1]s did at %[2]s", d.Extension.By, Clock(d.Extension.At)))

@@ -79,6 +79,11 @@ func (in *CallbackInput) apply(k *Case, _ *Task, by Actor, now time.Time) string
 	}
 	e.Last, e.CalledAt = in.Satisfaction, in.CalledAt
 	k.touch(now, by, ZeroBurden, false, Say("电话回访", "callback"))
+	if k.Kind == OrderCase && in.Satisfaction == Dissatisfied {
+		k.Served.Order.Department = in.Responsible
+		k.orderAgain(by, Say("来电人不满意，重新办理", "the caller is not satisfied; taken up again"), now)
+		return string(Dissatisfied)
+	}
 	if in.Satisfaction == Dissatisfied && !slices.Contains(e.Rectify, in.Responsible) {
 		e.Rectify = append(e.Rectify, in.Responsible)
 	}

@@ -68,6 +68,9 @@ func (in *NoteInput) apply(k *Case, t *Task, by Actor, now time.Time) string {
 		k.Confirmed = append(k.Confirmed, Department(t.Qualifier))
 	case RemoveMeter:
 		k.Meter = nil
+		if k.Kind == ClosingCase {
+			k.Served.MeterOffAt = now
+		}
 	case ReleaseMaterials:
 		k.Materials = nil
 	case VoidContract:

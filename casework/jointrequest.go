@@ -2,6 +2,7 @@ package casework
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/curbstop/curbstop/calendar"
@@ -41,9 +42,7 @@ func (j JointRequest) Requests() ([]Request, error) {
 		return nil, err
 	}
 	extra := map[string]json.RawMessage{}
-	for name, value := range j.Extra {
-		extra[name] = value
-	}
+	maps.Copy(extra, j.Extra)
 	asked, err := json.Marshal(j.Utilities)
 	if err != nil {
 		return nil, err

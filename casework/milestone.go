@@ -31,7 +31,7 @@ func MilestoneOf(e Event) (Milestone, bool) {
 		return MilestoneReceived, true
 	case ApplicationAccepted:
 		return MilestoneAccepted, true
-	case TaskOrderIssued:
+	case TaskOrderIssued, OrderAssigned, AccountCleared:
 		return MilestoneInWork, true
 	case CasePaused:
 		return MilestoneSuspended, true

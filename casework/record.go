@@ -18,6 +18,10 @@ type Receipt struct {
 	Joint *Joint `json:"joint,omitempty"`
 	// Carried is set where the case goes on from another one.
 	Carried *Carried `json:"carried,omitempty"`
+
+	// Service is set where something else than a connection is asked for; Request
+	// then says of it what lists and districts need.
+	Service *ServiceRequest `json:"service,omitempty"`
 }
 
 // KeptRow is a row or message that could not be understood, kept whole for a

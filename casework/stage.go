@@ -2,8 +2,8 @@ package casework
 
 import "slices"
 
-// Stage is one of the six stages of a connection, in their order, or the one
-// stage of a network upgrade or of a duty. It is shown by this name in the Temporal UI, the
+// Stage is one of the six stages of a connection, in their order, the one stage
+// of a network upgrade or of a duty, or one of another service's. It is shown by this name in the Temporal UI, the
 // API and the reports.
 type Stage string
 
@@ -17,6 +17,13 @@ const (
 	Evaluation   Stage = "evaluation"      // 回访评价
 	Upgrade      Stage = "network_upgrade" // 管网改造: the only stage of an upgrade case
 	Duty         Stage = "duty"            // 例行事务: the only stage of a duty
+
+	AccountCheck   Stage = "account_check"   // 账户核验: certificates and account of a transfer or closing
+	Settlement     Stage = "settlement"      // 抄表结清
+	HolderChange   Stage = "holder_change"   // 变更户主
+	AccountClosure Stage = "account_closure" // 注销账户
+	OrderIntake    Stage = "order_intake"    // 工单签收
+	OrderHandling  Stage = "order_handling"  // 工单办理
 )
 
 // Stages lists the six stages of a connection in order.
@@ -24,8 +31,31 @@ func Stages() []Stage {
 	return []Stage{PreService, JointSurvey, Permits, Construction, Acceptance, Evaluation}
 }
 
+// StagesOf lists the stages of a kind of case in order.
+func StagesOf(kind CaseKind) []Stage {
+	switch kind {
+	case UpgradeCase:
+		return []Stage{Upgrade}
+	case DutyCase:
+		return []Stage{Duty}
+	case TransferCase:
+		return []Stage{AccountCheck, Settlement, HolderChange, Evaluation}
+	case ClosingCase:
+		return []Stage{AccountCheck, Settlement, AccountClosure, Evaluation}
+	case OrderCase:
+		return []Stage{OrderIntake, OrderHandling, Evaluation}
+	case ConnectionCase:
+	}
+	return Stages()
+}
+
+// AllStages lists the stages of every kind of case.
+func AllStages() []Stage {
+	return append(Stages(), Upgrade, Duty, AccountCheck, Settlement, HolderChange, AccountClosure, OrderIntake, OrderHandling)
+}
+
 // Valid tells whether s is a stage.
-func (s Stage) Valid() bool { return s == Upgrade || s == Duty || slices.Contains(Stages(), s) }
+func (s Stage) Valid() bool { return slices.Contains(AllStages(), s) }
 
 // Name is the stage's Chinese name.
 func (s Stage) Name() string {
@@ -46,6 +76,18 @@ func (s Stage) Name() string {
 		return "管网改造"
 	case Duty:
 		return "例行事务"
+	case AccountCheck:
+		return "账户核验"
+	case Settlement:
+		return "抄表结清"
+	case HolderChange:
+		return "变更户主"
+	case AccountClosure:
+		return "注销账户"
+	case OrderIntake:
+		return "工单签收"
+	case OrderHandling:
+		return "工单办理"
 	}
 	return string(s)
 }
@@ -110,3 +152,27 @@ const (
 	ClosingCase  CaseKind = "account_closing"  // 销户: an account is closed
 	OrderCase    CaseKind = "hotline_order"    // 12345 工单
 )
+
+// CaseKinds lists the kinds of case.
+func CaseKinds() []CaseKind {
+	return append([]CaseKind{ConnectionCase, UpgradeCase, DutyCase}, ServiceKinds()...)
+}
+
+// Name is the kind's Chinese name.
+func (c CaseKind) Name() string {
+	switch c {
+	case ConnectionCase:
+		return "接入报装"
+	case UpgradeCase:
+		return "管网改造"
+	case DutyCase:
+		return "例行事务"
+	case TransferCase:
+		return "过户"
+	case ClosingCase:
+		return "销户"
+	case OrderCase:
+		return "12345工单"
+	}
+	return string(c)
+}

@@ -67,6 +67,19 @@ const (
 	CommissionUpgrade TaskKind = "commission_upgrade"
 
 	ImportNotice TaskKind = "import_notice" // the only task of its duty
+
+	// Of a transfer, a closing and an order of 12345.
+	ObtainCertificate TaskKind = "obtain_certificate"
+	CheckAccount      TaskKind = "check_account"
+	SettleArrears     TaskKind = "settle_arrears"
+	ReadMeter         TaskKind = "read_meter"
+	ConfirmTransfer   TaskKind = "confirm_transfer"
+	ChangeHolder      TaskKind = "change_holder"
+	SettleFinal       TaskKind = "settle_final"
+	CloseAccount      TaskKind = "close_account"
+	AcceptOrder       TaskKind = "accept_order"
+	HandleOrder       TaskKind = "handle_order"
+	AnswerOrder       TaskKind = "answer_order"
 )
 
 // Spec is what the process says of a kind of task.
@@ -262,6 +275,41 @@ var catalogue = []Spec{
 	{ImportNotice, "导入放假通知", Duty, TaskforceOffice, "import_notice", "D",
 		Say("国务院办公厅放假通知公布后导入日历；导入后自动办结", "import the State Council's holiday notice once it is published; the import completes the task"),
 		[]string{done}, func() taskInput { return &NoticeDutyInput{} }},
+
+	{ObtainCertificate, "补取证照", AccountCheck, ServiceHall, "obtain_certificate", "M 3.3",
+		Say("未随申请推送的证照，只补取所缺的一项，已有的不再索取", "obtain just the one certificate that did not come along; nothing is asked twice"),
+		[]string{done}, func() taskInput { return &CertificateInput{} }},
+	{CheckAccount, "核验账户", AccountCheck, ServiceHall, "check_account", "M 3.3",
+		Say("户号存在、户主相符；计费系统未接通时录入其记录", "the account exists and its holder is the right one; where billing is not connected, what it would say is entered"),
+		[]string{"verified", "ask_again"}, func() taskInput { return &AccountCheckInput{} }},
+	{SettleArrears, "结清欠费", Settlement, ServiceHall, "settle_arrears", "D",
+		Say("缴清欠费，或约定由谁承担", "what is owed is paid, or it is agreed who pays"),
+		[]string{string(SettledByPayment), string(SettledByAgreement)}, func() taskInput { return &ArrearsInput{} }},
+	{ReadMeter, "交接抄表", Settlement, ServiceHall, "read_meter", "D",
+		Say("过户或销户时抄表，不小于上期读数", "the reading at the hand-over or closing, not below the last one"),
+		[]string{done}, func() taskInput { return &MeterReading{} }},
+	{ConfirmTransfer, "确认过户", HolderChange, ServiceHall, "confirm_transfer", "M 3.3",
+		Say("按户号、合同管理规定：原合同终止，新合同经新户主确认", "the rules of account number and contract: the former contract ended, the new one confirmed by the new holder"),
+		[]string{done}, func() taskInput { return &TransferInput{} }},
+	{ChangeHolder, "计费系统变更户主", HolderChange, ServiceHall, "change_holder", "D",
+		Say("系统未能自动变更的，人工在计费系统变更，或处理后重新提交", "where billing did not do it by itself: done there by hand, or submitted again"),
+		[]string{done, "ask_again"}, func() taskInput { return &BillingTaskInput{} }},
+	{SettleFinal, "结清末期费用", Settlement, ServiceHall, "settle_final", "D",
+		Say("最后一期账单缴清，或退还预存余额", "the last bill is paid, or what is left is given back"),
+		[]string{"settled", "ask_again"}, func() taskInput { return &FinalInput{} }},
+	{CloseAccount, "计费系统销户", AccountClosure, ServiceHall, "close_account", "D",
+		Say("系统未能自动注销的，人工在计费系统注销，或处理后重新提交", "where billing did not do it by itself: done there by hand, or submitted again"),
+		[]string{done, "ask_again"}, func() taskInput { return &BillingTaskInput{} }},
+
+	{AcceptOrder, "签收工单", OrderIntake, Hotline, "accept_order", "M 3.4",
+		Say("及时签收12345工单，交办相关部门", "accept the order of 12345 and give it to a department"),
+		[]string{done}, func() taskInput { return &AcceptOrderInput{} }},
+	{HandleOrder, "办理工单", OrderHandling, Taskforce, "handle_order", "M 3.4",
+		Say("由承办部门办理；不属本部门的内部转办，不推回来电人", "handled by the department; what belongs to another is passed on inside, never back to the caller"),
+		[]string{orderHandled, orderTransferred}, func() taskInput { return &HandleOrderInput{} }},
+	{AnswerOrder, "答复工单", OrderHandling, Hotline, "answer_order", "M 3.4",
+		Say("在12345规定的时限内答复", "answer by the time that 12345 sets"),
+		[]string{done}, func() taskInput { return &AnswerOrderInput{} }},
 }
 
 // TaskState is where a task stands.

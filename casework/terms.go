@@ -25,6 +25,8 @@ func (l LimitName) Name() string {
 		return "暂停复核期限"
 	case AnswerLimit:
 		return "升级答复时限"
+	case ReplyByLimit:
+		return "12345答复时限"
 	default:
 		return TaskKind(l).Name()
 	}

@@ -35,7 +35,10 @@ type CaseInput struct {
 	By      casework.Actor    `json:"by,omitzero"`
 	Joint   *casework.Joint   `json:"joint,omitempty"`   // of a joint request
 	Carried *casework.Carried `json:"carried,omitempty"` // from the case that it goes on from
-	State   *casework.Case    `json:"state,omitempty"`   // set when the workflow continues, or a closed case is opened again
+	// Service is set, in place of Request, where something else than a connection
+	// is asked for; it comes without the images of its certificates.
+	Service *casework.ServiceRequest `json:"service,omitempty"`
+	State   *casework.Case           `json:"state,omitempty"` // set when the workflow continues, or a closed case is opened again
 }
 
 // Updates: everything that a person does to a case. Each takes the action of
@@ -127,6 +130,9 @@ func UpdateName(a casework.Action) string {
 		return RecordVisit
 	case casework.LocateSite:
 		return LocateSite
+	}
+	if name, ok := serviceUpdate(a); ok {
+		return name
 	}
 	panic("contract: an action without an update")
 }

@@ -39,11 +39,17 @@ type Choices struct {
 	EvidencePaper string                // ID of the paper that proves a rectification
 	Checklist     []string              // what the task's checklist asks to confirm
 
-	Gas      bool // the case is a connection to gas
-	Large    bool // gas: beyond the small standardised connection
-	CardPaid bool // gas: the meter is paid for ahead, with a card
-	Hazard   bool // gas: the safety check finds a hazard
-	Revise   bool // gas: the customer wants another design than the one that was priced
+	Gas        bool                // the case is a connection to gas
+	Large      bool                // gas: beyond the small standardised connection
+	CardPaid   bool                // gas: the meter is paid for ahead, with a card
+	Hazard     bool                // gas: the safety check finds a hazard
+	Revise     bool                // gas: the customer wants another design than the one that was priced
+	Agreement  bool                // arrears are not paid but agreed upon
+	PassOn     casework.Department // an order of 12345 belongs to this department
+	Account    string              // the account's number, where nobody knew it
+	CertNumber string              // the number of a certificate that was missing; else one is made up
+	AskAgain   bool                // what billing could not do was put right, and it is asked again
+	FinalRead  float64             // what the meter shows; 0: 1234
 }
 
 // AnswerTo gives a valid answer to a task at a moment. The same task gets the
@@ -135,7 +141,7 @@ func answerTo(t casework.Task, c Choices, now time.Time) Answer {
 		}
 		return plain(casework.PauseReviewInput{Decision: casework.EndPause, Note: "客户已具备条件"})
 	default:
-		return plain(casework.NoteInput{Note: "已办理"})
+		return serviceAnswer(t, c, n, now)
 	}
 }
 

@@ -258,7 +258,13 @@ func (p *Play) follow(ctx context.Context, number, code string, f fate) error {
 			f.extend = ""
 		default:
 		}
-		if err := p.complete(ctx, t, c.Tasks, number, code, f); err != nil {
+		err = p.complete(ctx, t, c.Tasks, number, code, f)
+		var problem *Problem
+		if errors.As(err, &problem) && problem.Code == "task_not_open" {
+			// The other case of a joint request agreed it with the customer meanwhile.
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", t.Kind, err)
 		}
 		if (t.Kind == casework.TurnOnSupply || t.Kind == casework.CommissionSupply) && f.rating > 0 {

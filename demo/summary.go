@@ -95,7 +95,10 @@ func (p *Play) Summary(ctx context.Context, out io.Writer) error {
 	for _, s := range []casework.Status{casework.Closed, casework.Withdrawn} {
 		fmt.Fprintf(w, "  %s\t%d\t%s\n", s.Name(), ended[string(s)], s)
 	}
-	for _, s := range append(casework.Stages(), casework.Upgrade) {
+	for _, s := range casework.AllStages() {
+		if open[string(s)] == 0 && !slices.Contains(casework.Stages(), s) {
+			continue
+		}
 		fmt.Fprintf(w, "  办理中·%s\t%d\t%s\n", s.Name(), open[string(s)], s)
 	}
 	fmt.Fprintf(w, "办结任务 tasks done\t%d\t\n", len(done))

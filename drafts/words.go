@@ -103,6 +103,8 @@ func budget(b calendar.Budget) string {
 		return "次日"
 	case calendar.OnDate:
 		return "约定之日"
+	case calendar.AtMoment:
+		return "规定之时"
 	case calendar.WorkingTime:
 		return "工作时间 " + spell(b.Time)
 	}

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,11 +37,12 @@ func TestPlayOnTheRealList(t *testing.T) {
 	lines, err := demo.All[casework.CaseLine](t.Context(), as(casework.TaskforceOffice), "/v1/cases?kind=connection&channel=industrial_park")
 	require.NoError(t, err)
 	lines = checkLeads(t, lines)
+	// The stand-in for the platforms, beside this play, is a park too.
+	lines = slices.DeleteFunc(lines, func(l casework.CaseLine) bool { return !numbers[l.Number] })
 	require.Len(t, lines, len(numbers))
 	seen := map[casework.Status]bool{}
 	stages := map[casework.Stage]bool{}
 	for _, l := range lines {
-		require.True(t, numbers[l.Number], l.Number)
 		seen[l.Status] = true
 		if l.Status.Ended() {
 			checkEnded(t, l)

@@ -105,8 +105,9 @@ func Published(text string) (Policy, error) {
 // Text is the file as it was written.
 func (p Policy) Text() string { return p.text }
 
-// LimitNames lists every limit that a policy may set: one a task kind, one a
-// lane, and the one of connections that are designed on their own.
+// LimitNames lists every limit that a policy may set: one a task kind, the time
+// that 12345 sets, one a lane, and the one of connections that are designed on
+// their own.
 func LimitNames() []casework.LimitName {
 	var names []casework.LimitName
 	for _, s := range casework.Specs() {
@@ -114,7 +115,7 @@ func LimitNames() []casework.LimitName {
 			names = append(names, s.Limit)
 		}
 	}
-	return append(names, casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201), casework.DesignedLaneLimit)
+	return append(names, casework.ReplyByLimit, casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201), casework.DesignedLaneLimit)
 }
 
 // Terms are what the policy says for one case.

@@ -79,7 +79,7 @@ func (s *Store) acceptTogether(ctx context.Context, requests []casework.Request,
 			for i := range requests {
 				other := 1 - i
 				joints[i] = &casework.Joint{Number: rec.Number, Utility: requests[other].Utility,
-					Sibling: caseNumber(requests[other].Utility, at, numbers[other])}
+					Sibling: dayNumber(letters(receiptBody{Request: requests[other]}), at, numbers[other])}
 			}
 		}
 		for i, r := range requests {
@@ -91,7 +91,7 @@ func (s *Store) acceptTogether(ctx context.Context, requests []casework.Request,
 				rec.Receipts = append(rec.Receipts, receipt)
 				continue
 			}
-			row, receipt, err := s.newReceipt(numbers[i], r.ExternalNumber, r, by, joints[i], nil, at)
+			row, receipt, err := s.newReceipt(numbers[i], r.ExternalNumber, receiptBody{Request: r, By: by, Joint: joints[i]}, at)
 			if err != nil {
 				return err
 			}

@@ -30,6 +30,8 @@ type receiptBody struct {
 	By      casework.Actor    `json:"by"`
 	Joint   *casework.Joint   `json:"joint,omitempty"`
 	Carried *casework.Carried `json:"carried,omitempty"`
+	// Service comes with the images of its certificates.
+	Service *casework.ServiceRequest `json:"service,omitempty"`
 }
 
 func receiptContext(number string) string { return "receipt/" + number }
@@ -42,7 +44,21 @@ func receiptContext(number string) string { return "receipt/" + number }
 // A receipt is the promise that the case will be started; [Store.Unstarted]
 // finds those for which that has not happened yet.
 func (s *Store) Accept(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (rec casework.Receipt, created bool, err error) {
+	return s.accept(ctx, receiptBody{Request: r, By: by}, r.ExternalNumber, at)
+}
+
+// AcceptService is Accept for a transfer, a closing or an order of 12345. The
+// same number of a sender may ask for several of them.
+func (s *Store) AcceptService(ctx context.Context, r casework.ServiceRequest, by casework.Actor, at time.Time) (rec casework.Receipt, created bool, err error) {
+	key := r.AcceptedBy()
 	if r.ExternalNumber == "" {
+		key = ""
+	}
+	return s.accept(ctx, receiptBody{By: by, Service: &r}, key, at)
+}
+
+func (s *Store) accept(ctx context.Context, body receiptBody, key string, at time.Time) (rec casework.Receipt, created bool, err error) {
+	if key == "" {
 		return rec, false, casework.Refuse(casework.Invalid, "external_number_missing",
 			casework.Say("缺少来源编号", "the sender's own number is missing"))
 	}
@@ -53,7 +69,7 @@ func (s *Store) Accept(ctx context.Context, r casework.Request, by casework.Acto
 	if err != nil {
 		return rec, false, err
 	}
-	row, rec, err := s.newReceipt(number, r.ExternalNumber, r, by, nil, nil, at)
+	row, rec, err := s.newReceipt(number, key, body, at)
 	if err != nil {
 		return rec, false, err
 	}
@@ -67,7 +83,7 @@ func (s *Store) Accept(ctx context.Context, r casework.Request, by casework.Acto
 	}
 	// Platforms push again and again; that must not use up numbers.
 	s.numbers.giveBack(number)
-	rec, err = s.accepted(ctx, r)
+	rec, err = s.accepted(ctx, row.Channel, key)
 	return rec, false, err
 }
 
@@ -76,37 +92,47 @@ var acceptedOnce = clause.OnConflict{
 	Columns: []clause.Column{{Name: "channel"}, {Name: "external_number"}}, DoNothing: true,
 }
 
-func (s *Store) accepted(ctx context.Context, r casework.Request) (casework.Receipt, error) {
-	row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", r.Channel, r.ExternalNumber).Take(ctx)
+func (s *Store) accepted(ctx context.Context, channel casework.Channel, key string) (casework.Receipt, error) {
+	row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", channel, key).Take(ctx)
 	if err != nil {
 		return casework.Receipt{}, found("look for a receipt", err, caseNotFound())
 	}
 	return s.receipt(row)
 }
 
-// caseNumber is a number as people know it: utility, day, and the drawn number.
-func caseNumber(u casework.Utility, at time.Time, n int64) string {
-	letter := "W"
-	if u == casework.Gas {
-		letter = "G"
+// letters begin a case number: the utility's, then that of a service.
+func letters(body receiptBody) string {
+	utility, service := body.Request.Utility, ""
+	if r := body.Service; r != nil {
+		utility = r.Utility
+		service = map[casework.CaseKind]string{casework.TransferCase: "T", casework.ClosingCase: "X", casework.OrderCase: "H"}[r.Service]
 	}
-	return dayNumber(letter, at, n)
+	if utility == casework.Gas {
+		return "G" + service
+	}
+	return "W" + service
 }
 
+// dayNumber is a number as people know it: letters, day, and the drawn number.
 func dayNumber(letter string, at time.Time, n int64) string {
 	return fmt.Sprintf("%s%s-%05d", letter, at.In(calendar.Shanghai).Format("20060102"), n)
 }
 
 // newReceipt gives the row of a receipt and what it says.
-func (s *Store) newReceipt(n int64, external string, r casework.Request, by casework.Actor, joint *casework.Joint, carried *casework.Carried, at time.Time) (receiptRow, casework.Receipt, error) {
-	number := caseNumber(r.Utility, at, n)
-	body, err := s.seal(receiptBody{Request: r, By: by, Joint: joint, Carried: carried}, receiptContext(number))
-	row := receiptRow{Number: number, Channel: r.Channel, ExternalNumber: external, ReceivedAt: at, Body: body}
-	if joint != nil {
-		row.Joint = joint.Number
+func (s *Store) newReceipt(n int64, external string, body receiptBody, at time.Time) (receiptRow, casework.Receipt, error) {
+	sealed, err := s.seal(body, receiptContext(dayNumber(letters(body), at, n)))
+	row := receiptRow{Number: dayNumber(letters(body), at, n), Channel: body.Request.Channel, ExternalNumber: external, ReceivedAt: at, Body: sealed}
+	if body.Service != nil {
+		row.Channel = body.Service.Channel
 	}
-	at = at.Truncate(time.Microsecond) // as PostgreSQL keeps it
-	return row, casework.Receipt{Number: number, Request: r, By: by, ReceivedAt: moment(&at), Joint: joint, Carried: carried}, err
+	if body.Joint != nil {
+		row.Joint = body.Joint.Number
+	}
+	if err != nil {
+		return row, casework.Receipt{}, err
+	}
+	row.ReceivedAt = at.Truncate(time.Microsecond) // as PostgreSQL keeps it
+	return row, body.receipt(row), nil
 }
 
 func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
@@ -114,10 +140,18 @@ func (s *Store) receipt(row receiptRow) (casework.Receipt, error) {
 	if err := s.open(row.Body, receiptContext(row.Number), &body); err != nil {
 		return casework.Receipt{}, err
 	}
-	return casework.Receipt{
-		Number: row.Number, Request: body.Request, By: body.By, ReceivedAt: moment(&row.ReceivedAt), Started: row.Started,
-		Joint: body.Joint, Carried: body.Carried,
-	}, nil
+	return body.receipt(row), nil
+}
+
+func (b receiptBody) receipt(row receiptRow) casework.Receipt {
+	rec := casework.Receipt{
+		Number: row.Number, Request: b.Request, By: b.By, ReceivedAt: moment(&row.ReceivedAt), Started: row.Started,
+		Joint: b.Joint, Carried: b.Carried, Service: b.Service,
+	}
+	if b.Service != nil {
+		rec.Request = b.Service.Request()
+	}
+	return rec
 }
 
 // MarkStarted notes that the case's workflow is known to be running.
@@ -158,15 +192,17 @@ func (s *Store) Receipt(ctx context.Context, number string) (casework.Receipt, e
 // AcceptPassed gives the receipt of the case that goes on from another, once
 // for that one. The request keeps its sender's own number.
 func (s *Store) AcceptPassed(ctx context.Context, r casework.Request, c casework.Carried) (casework.Receipt, error) {
-	external := "passed/" + c.From
-	find := func() (casework.Receipt, error) {
-		row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", r.Channel, external).Take(ctx)
-		if err != nil {
-			return casework.Receipt{}, found("look for a receipt", err, caseNotFound())
-		}
-		return s.receipt(row)
-	}
-	if rec, err := find(); err == nil || casework.AsFault(err).Kind != casework.NotFound {
+	return s.acceptPassed(ctx, receiptBody{Request: r, By: casework.Actor{ID: c.By}, Carried: &c}, r.Channel)
+}
+
+// AcceptPassedService is AcceptPassed for what goes on as another service.
+func (s *Store) AcceptPassedService(ctx context.Context, r casework.ServiceRequest, c casework.Carried) (casework.Receipt, error) {
+	return s.acceptPassed(ctx, receiptBody{By: casework.Actor{ID: c.By}, Carried: &c, Service: &r}, r.Channel)
+}
+
+func (s *Store) acceptPassed(ctx context.Context, body receiptBody, channel casework.Channel) (casework.Receipt, error) {
+	external := "passed/" + body.Carried.From
+	if rec, err := s.accepted(ctx, channel, external); err == nil || casework.AsFault(err).Kind != casework.NotFound {
 		return rec, err
 	}
 	number, err := s.numbers.draw(ctx, s.db)
@@ -174,12 +210,12 @@ func (s *Store) AcceptPassed(ctx context.Context, r casework.Request, c casework
 		return casework.Receipt{}, err
 	}
 	// The sweep for unstarted receipts goes by when this one was written.
-	row, _, err := s.newReceipt(number, external, r, casework.Actor{ID: c.By}, nil, &c, s.now())
+	row, _, err := s.newReceipt(number, external, body, s.now())
 	if err != nil {
 		return casework.Receipt{}, err
 	}
 	if err := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row).Error; err != nil {
 		return casework.Receipt{}, failed("accept what was passed on", err)
 	}
-	return find()
+	return s.accepted(ctx, channel, external)
 }

@@ -362,7 +362,10 @@ func (s *Store) Zeros(ctx context.Context, f casework.SupervisionFilter) ([]case
 // the others.
 func byStage(loads []casework.StageLoad) []casework.StageLoad {
 	ordered := []casework.StageLoad{}
-	for _, stage := range append(casework.Stages(), casework.Upgrade) {
+	for _, stage := range casework.AllStages() {
+		if stage == casework.Duty {
+			continue
+		}
 		for _, lead := range []bool{true, false} {
 			for _, l := range loads {
 				if l.Stage == stage && l.Lead == lead {

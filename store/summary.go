@@ -49,7 +49,7 @@ func (s *Store) Summary(ctx context.Context) (Summary, error) {
 	}
 	return Summary{
 		CasesByStatus: inOrder(lists["status"], casework.Statuses()),
-		OpenByStage:   inOrder(lists["stage"], append(casework.Stages(), casework.Upgrade, casework.Duty)),
+		OpenByStage:   inOrder(lists["stage"], casework.AllStages()),
 		TasksByState:  inOrder(lists["state"], []casework.TaskState{casework.TaskOpen, casework.TaskDone, casework.TaskCancelled}),
 		Escalations: inOrder(lists["rung"], []casework.RungName{
 			casework.RungReminder, casework.RungBreach, casework.RungLead, casework.RungManagement,

@@ -23,6 +23,9 @@ type Activities struct {
 	Calendar  *activities.Calendar
 	HandOvers *activities.HandOvers
 	Passes    *activities.Passes
+
+	Billing      *activities.Billing
+	Certificates *activities.Certificates
 }
 
 // Options tune a worker.
@@ -99,6 +102,7 @@ func Register(r Registry, a Activities) {
 	r.RegisterWorkflowWithOptions(workflows.NoticeDutyWorkflow, workflow.RegisterOptions{Name: contract.NoticeDutyWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.AbsenceWorkflow, workflow.RegisterOptions{Name: contract.AbsenceWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.HandOverWorkflow, workflow.RegisterOptions{Name: contract.HandOverWorkflow})
+	registerServices(r, a)
 	r.RegisterActivityWithOptions(a.Records.SaveRecords, activity.RegisterOptions{Name: "SaveRecords"})
 	r.RegisterActivityWithOptions(a.Deadlines.WorkOut, activity.RegisterOptions{Name: "WorkOut"})
 	r.RegisterActivityWithOptions(a.Deadlines.WorkOutDeadlines, activity.RegisterOptions{Name: "WorkOutDeadlines"})
@@ -109,4 +113,16 @@ func Register(r Registry, a Activities) {
 	r.RegisterActivityWithOptions(a.Passes.PassOn, activity.RegisterOptions{Name: "PassOn"})
 	r.RegisterActivityWithOptions(a.HandOvers.HandOverAbsent, activity.RegisterOptions{Name: "HandOverAbsent"})
 	r.RegisterActivityWithOptions(a.HandOvers.HandOverStaff, activity.RegisterOptions{Name: "HandOverStaff"})
+}
+
+// registerServices names what carries transfers, closings, orders of 12345 and
+// requests to billing.
+func registerServices(r Registry, a Activities) {
+	r.RegisterWorkflowWithOptions(workflows.TransferWorkflow, workflow.RegisterOptions{Name: contract.TransferWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.ClosingWorkflow, workflow.RegisterOptions{Name: contract.ClosingWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.OrderWorkflow, workflow.RegisterOptions{Name: contract.OrderWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.BillingRequestWorkflow, workflow.RegisterOptions{Name: contract.BillingRequestWorkflow})
+	r.RegisterActivityWithOptions(a.Billing.AskBilling, activity.RegisterOptions{Name: "AskBilling"})
+	r.RegisterActivityWithOptions(a.Billing.SendBillingRequest, activity.RegisterOptions{Name: "SendBillingRequest"})
+	r.RegisterActivityWithOptions(a.Certificates.FileCertificates, activity.RegisterOptions{Name: "FileCertificates"})
 }

@@ -15,6 +15,11 @@ func Advance(k *casework.Case, now time.Time) {
 		w.stages(now)
 		return
 	}
+	if k.Service != nil {
+		w := service{casefile{state: k}}
+		w.stages(now)
+		return
+	}
 	w := connection{casefile: casefile{state: k}, leads: true}
 	w.stages(now)
 }

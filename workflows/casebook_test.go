@@ -36,6 +36,7 @@ type records struct {
 	notices calendar.Notices
 	faults  []string
 	down    bool
+	receipt casework.Receipt // of the service case, if it is one
 	passed  []casework.Receipt
 	started []string
 }
@@ -195,10 +196,12 @@ func termsInForce(context.Context) (casework.Terms, error) { return policy.Defau
 func effects(r *records, archive archiveFunc) worker.Activities {
 	return worker.Activities{
 		Records: &activities.Records{Recorder: r}, Deadlines: &activities.Deadlines{Calendars: r},
-		Documents: &activities.Documents{Cases: r, Archive: archive, Write: draft},
-		Calendar:  &activities.Calendar{Records: r, Terms: termsInForce},
-		HandOvers: &activities.HandOvers{},
-		Passes:    &activities.Passes{Book: r, Cases: r, Serves: servesBoth},
+		Documents:    &activities.Documents{Cases: r, Archive: archive, Write: draft},
+		Calendar:     &activities.Calendar{Records: r, Terms: termsInForce},
+		HandOvers:    &activities.HandOvers{},
+		Billing:      &activities.Billing{Cases: r, Now: time.Now},
+		Certificates: &activities.Certificates{Receipts: r, Archive: archive},
+		Passes:       &activities.Passes{Book: r, Cases: r, Serves: servesBoth},
 	}
 }
 
@@ -266,7 +269,11 @@ func newBookAt(t *testing.T, start time.Time, r *records) *book {
 func (b *book) run(script func()) {
 	b.t.Helper()
 	b.env.RegisterDelayedCallback(script, 0)
-	b.env.ExecuteWorkflow(contract.ConnectionWorkflow, b.input)
+	kind := casework.ConnectionCase
+	if b.input.Service != nil {
+		kind = b.input.Service.Service
+	}
+	b.env.ExecuteWorkflow(contract.WorkflowOf(kind), b.input)
 	require.True(b.t, b.env.IsWorkflowCompleted())
 	require.Empty(b.t, b.records.faults)
 }
@@ -299,7 +306,7 @@ func (b *book) play(script func(p *people)) {
 // playFrom is play with people who begin to act when some time has passed.
 func (b *book) playFrom(begin time.Duration, script func(p *people)) {
 	b.t.Helper()
-	next, _ := iter.Pull(func(yield func(step) bool) { script(&people{b, b.ledger, caseNumber, yield}) })
+	next, _ := iter.Pull(func(yield func(step) bool) { script(&people{b, b.ledger, b.input.Number, yield}) })
 	finished := false
 	var resume func()
 	resume = func() {

@@ -85,6 +85,10 @@ func (f *casefile) setup(ctx workflow.Context) error {
 		func() error { return handle[casework.Apply](ctx, f, contract.Apply, "提交申请") },
 		func() error { return handle[casework.RecordVisit](ctx, f, contract.RecordVisit, "登记走访") },
 		func() error { return handle[casework.LocateSite](ctx, f, contract.LocateSite, "标注位置") },
+		func() error {
+			return handle[casework.RecordOrderVisit](ctx, f, contract.RecordOrderVisit, "登记12345回访")
+		},
+		func() error { return handle[casework.ExtendOrder](ctx, f, contract.ExtendOrder, "12345延期") },
 		func() error { return f.handleOpened(ctx) },
 		func() error {
 			return workflow.SetQueryHandler(ctx, contract.StateQuery, func() (*casework.Case, error) { return f.state, nil })

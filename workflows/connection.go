@@ -307,16 +307,16 @@ func (w *connection) acceptance(now time.Time) bool {
 
 // visits: a bad review of the customer's own brings a visit, at any time after
 // supply-on.
-func (w *connection) visits(now time.Time) {
-	k := w.state
+func (f *casefile) visits(now time.Time) {
+	k := f.state
 	if k.Evaluated.Visits > 0 {
 		k.Need(casework.HomeVisit, "", len(k.Evaluated.Ratings)-k.Evaluated.Visits+1, now, now)
 	}
 }
 
 // evaluation: called back until satisfied or the loop is closed.
-func (w *connection) evaluation(now time.Time) bool {
-	k := w.state
+func (f *casefile) evaluation(now time.Time) bool {
+	k := f.state
 	e := &k.Evaluated
 	for _, d := range e.Rectify {
 		k.Need(casework.Rectify, string(d), max(e.Round, 1), now, now)

@@ -75,6 +75,9 @@ func (f *casefile) line() string {
 	if k.Kind == casework.DutyCase {
 		return dutyLine(k)
 	}
+	if k.Service != nil {
+		return serviceLine(k)
+	}
 	line := strings.Join([]string{k.Request.Utility.Name(), k.Request.Site.District.Name(), k.StageTitle(), k.InCharge().Name()}, " · ")
 	if k.Status != casework.Open {
 		line += " · " + k.Status.Name()
@@ -90,6 +93,9 @@ func (f *casefile) details() string {
 	k := f.state
 	if k.Kind == casework.DutyCase {
 		return dutyDetails(k)
+	}
+	if k.Service != nil {
+		return serviceDetails(k)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s %s · %s · %s\n\n", k.Number, k.Request.Utility.Name(), k.StageTitle(), k.Status.Name())

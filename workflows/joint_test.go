@@ -30,7 +30,11 @@ func (b *book) join() *sibling {
 				s.down--
 				return errors.New("there is no such workflow yet")
 			}
-			s.heard = append(s.heard, arg.(casework.Shared))
+			shared, ok := arg.(casework.Shared)
+			if !ok {
+				return errors.New("a sibling tells something else")
+			}
+			s.heard = append(s.heard, shared)
 			return nil
 		})
 	return s

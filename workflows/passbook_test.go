@@ -18,6 +18,14 @@ func (r *records) AcceptPassed(_ context.Context, q casework.Request, c casework
 	return rec, nil
 }
 
+func (r *records) AcceptPassedService(_ context.Context, q casework.ServiceRequest, c casework.Carried) (casework.Receipt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rec := casework.Receipt{Number: "WX20261123-00002", Request: q.Request(), By: casework.Actor{ID: c.By}, Carried: &c, Service: &q}
+	r.passed = append(r.passed, rec)
+	return rec, nil
+}
+
 func (r *records) Forward(_ context.Context, f casework.Forwarding) (casework.Forwarding, bool, error) {
 	f.Number = "Z20261123-00001"
 	return f, true, nil

@@ -88,7 +88,8 @@ func TestWorkThatHasBegunIsNotPassedOn(t *testing.T) {
 	require.Equal(t, casework.Closed, b.snapshot.Status)
 }
 
-// To another service it is kept for a person, and nothing is lost.
+// To another service it goes on as a case of that service, with who asked and
+// what they brought.
 func TestACaseIsPassedOnToAnotherService(t *testing.T) {
 	t.Parallel()
 	b := newBook(t)
@@ -97,5 +98,46 @@ func TestACaseIsPassedOnToAnotherService(t *testing.T) {
 		p.must(casework.PassOn{By: byStaff, Service: casework.ClosingCase, Reason: "要销户"})
 	})
 	require.Equal(t, casework.PassedOn, b.snapshot.Status)
+	require.Equal(t, "WX20261123-00002", b.snapshot.GoesOnAs())
+	require.Equal(t, []string{"WX20261123-00002"}, b.records.started)
+	came := b.records.passed[0]
+	asked := request().Normalise()
+	require.Equal(t, casework.ServiceRequest{
+		Service: casework.ClosingCase, Utility: casework.Water, Channel: asked.Channel, ExternalNumber: asked.ExternalNumber,
+		District: asked.Site.District, Address: asked.Site.Address, Reason: "要销户", Extra: asked.Extra,
+		Holder: casework.AccountHolder{Name: asked.Applicant.Name, Phone: asked.Contact.Phone, CreditCode: asked.Applicant.CreditCode},
+	}, *came.Service)
+	require.Equal(t, b.snapshot.Number, came.Carried.From)
+}
+
+// What a service can't be opened with is kept for a person, and nothing is lost.
+func TestACaseThatNamesNobodyIsKeptForAPerson(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.env.SetTestTimeout(time.Minute)
+	b.input.Request = aLead(casework.Water)
+	b.input.Request.Applicant.Name = ""
+	b.play(func(p *people) {
+		p.must(casework.PassOn{By: byStaff, Service: casework.ClosingCase, Reason: "要销户"})
+	})
 	require.Equal(t, "Z20261123-00001", b.snapshot.GoesOnAs())
+}
+
+// The service's case has what came along, and those who receive it accept it.
+func TestAServiceGoesOnFromAConnection(t *testing.T) {
+	t.Parallel()
+	b := newServiceBook(t, order(), nil)
+	b.input.Carried = &casework.Carried{
+		From: "W20261123-00009", ReceivedAt: monday.Add(-time.Hour), At: monday, By: staff.ID, Reason: "投诉停水",
+		Documents: []casework.Document{{ID: "D1", Kind: casework.Evidence}},
+	}
+	b.play(func(p *people) {
+		p.finish(casework.AcceptTransfer)
+		p.finish(casework.AcceptOrder)
+		p.straight()
+	})
+	require.Equal(t, []any{casework.Closed, "W20261123-00009", monday.Add(-time.Hour).UTC()},
+		[]any{b.snapshot.Status, b.snapshot.PassedFrom, b.snapshot.ReceivedAt.UTC()})
+	require.Equal(t, "D1", b.snapshot.Documents[0].ID)
+	requireNothingLeft(t, b.ledger)
 }

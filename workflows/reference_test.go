@@ -163,6 +163,8 @@ func (a *almanac) end(from minute, on day, b calendar.Budget) (at minute, guesse
 		return a.closing(on), a.guessed(on, on)
 	case calendar.NextCalendarDay:
 		return a.closing(on + 1), false
+	case calendar.AtMoment:
+		return from, false
 	case calendar.OnDate:
 		last := on
 		if !a.working(on) {

@@ -260,7 +260,7 @@ func (m moving) check() error {
 	case ways != 1:
 		return errors.New("请用 --case、筛选条件（--from-version、--stage、--district）或 --all 之一选定案件 select cases by --case, by a filter (--from-version, --stage, --district), or by --all")
 	case m.stage != "" && !casework.Stage(m.stage).Valid():
-		return fmt.Errorf("没有这个阶段；应为 no such stage; one of: %v", casework.Stages())
+		return fmt.Errorf("没有这个阶段；应为 no such stage; one of: %v", casework.AllStages())
 	case m.apply && strings.TrimSpace(m.reason) == "":
 		return errors.New("请用 --reason 说明原因 say why with --reason")
 	}

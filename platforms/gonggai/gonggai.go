@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"database/sql"
 	_ "embed" // the default mapping
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -158,9 +159,7 @@ func isLength(value string) error {
 }
 
 func with(settings, besides map[string]func(string) error) map[string]func(string) error {
-	for name, judge := range besides {
-		settings[name] = judge
-	}
+	maps.Copy(settings, besides)
 	return settings
 }
 

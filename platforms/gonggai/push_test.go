@@ -27,6 +27,7 @@ const callA, callCheck, callB, callGas, callFile = 1, 2, 3, 4, 5
 const creditCode, card = "91340200MA8TEAT00J", "340202199001011231"
 
 func adapter(t testing.TB) *gonggai.Adapter {
+	t.Helper()
 	a, err := gonggai.New(nil, gonggai.Options{Token: "TEST-STATIC-TOKEN"})
 	require.NoError(t, err)
 	return a
@@ -34,6 +35,7 @@ func adapter(t testing.TB) *gonggai.Adapter {
 
 // multipartForm writes fields in a fixed order under a fixed boundary.
 func multipartForm(t testing.TB, kind string, fields ...string) platforms.Message {
+	t.Helper()
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	require.NoError(t, w.SetBoundary("trial"))
@@ -46,6 +48,7 @@ func multipartForm(t testing.TB, kind string, fields ...string) platforms.Messag
 
 // plainA is what the platform puts into req for water company A.
 func plainA(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	b, err := json.Marshal(rawCall(t, callA)["_req_plaintext"])
 	require.NoError(t, err)
 	var plain map[string]any
@@ -54,16 +57,19 @@ func plainA(t testing.TB, replace ...any) map[string]any {
 }
 
 func goodA(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return plainA(t, append([]any{"time", json.Number("1795600000000"), "userid", creditCode, "data.field4", card, "data.field5", "芜湖市鸠江区测试路1号", "data.field13", creditCode}, replace...)...)
 }
 
 // messageA is a message of water company A, whose req is as given.
 func messageA(t testing.TB, req string) platforms.Message {
+	t.Helper()
 	const image = `["image/png;base64,iVBORw0KGgo="]`
 	return multipartForm(t, "netbus/thirdpart/buss", "Field14", image, "Field15", image, "field11", "[]", "field16", image, "field17", image, "orgid", "TESTORG01", "req", req)
 }
 
 func written(t testing.TB, v any) string {
+	t.Helper()
 	b, err := json.Marshal(v)
 	require.NoError(t, err)
 	return string(b)
@@ -71,6 +77,7 @@ func written(t testing.TB, v any) string {
 
 // rawCall is a sample of a call with its notes.
 func rawCall(t testing.TB, i int) map[string]any {
+	t.Helper()
 	b := readFile(t, samples)
 	var all struct {
 		Calls []map[string]any `json:"rest_calls"`
@@ -80,26 +87,31 @@ func rawCall(t testing.TB, i int) map[string]any {
 }
 
 func dataB(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return trial.With(trial.Sample(t, samples, "rest_calls", callB, "data"), replace...)
 }
 
 func goodB(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return dataB(t, append([]any{"credno", creditCode, "address", "芜湖市鸠江区测试路1号"}, replace...)...)
 }
 
 // messageB writes the JSON into its form field as the platform does: without
 // encoding it.
 func messageB(t testing.TB, data map[string]any, besides string) platforms.Message {
+	t.Helper()
 	return trial.Message("api/appService/submit", "application/x-www-form-urlencoded", []byte("data="+written(t, data)+besides))
 }
 
 func gasPlain(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	var plain map[string]any
 	require.NoError(t, json.Unmarshal([]byte(written(t, rawCall(t, callGas)["_request_plaintext"])), &plain))
 	return trial.With(plain, replace...)
 }
 
 func messageGas(t testing.TB, plain map[string]any) platforms.Message {
+	t.Helper()
 	return trial.JSON("com/common/saveInstall?authVersion=v2", map[string]any{"request": base64.StdEncoding.EncodeToString([]byte(written(t, plain)))})
 }
 
@@ -129,7 +141,8 @@ func TestAnswersAreWordedAsRecorded(t *testing.T) {
 		callA: messageA(t, written(t, goodA(t))), callB: messageB(t, goodB(t), ""), callGas: messageGas(t, gasPlain(t, "cityNo", "340207")),
 		callCheck: trial.Message("api/appService/checkSubmitFlow", "", []byte("cardno=&flowcode=projectgg")),
 	} {
-		recorded := rawCall(t, i)["_response"].(map[string]any)
+		recorded, ok := rawCall(t, i)["_response"].(map[string]any)
+		require.True(t, ok)
 		var ours map[string]any
 		require.NoError(t, json.Unmarshal(a.Reply(m, platforms.Outcome{Message: "M1", Numbers: []string{"TESTBILL0001"}}).Body, &ours))
 		if i == callA {

@@ -252,8 +252,8 @@ func (a *Adapter) Settle(ctx context.Context, m platforms.Message, o platforms.O
 			state = refused
 		}
 	}
-	_, err = a.db.ExecContext(ctx, //nolint:gosec // the name of the table is checked when the mapping is read
-		"UPDATE "+a.tables[layout]+" SET sjsczt = $1, sbyy = NULLIF($2, '') WHERE dfsjzj = $3 AND sjsczt = $4",
+	_, err = a.db.ExecContext(ctx,
+		"UPDATE "+a.tables[layout]+" SET sjsczt = $1, sbyy = NULLIF($2, '') WHERE dfsjzj = $3 AND sjsczt = $4", //nolint:gosec // the name of the table is checked when the mapping is read
 		state, reason, root.At(layout+".dfsjzj").Text(), waits)
 	if err != nil {
 		return fmt.Errorf("settle a row of %s: %w", m.Kind, err)
@@ -280,7 +280,7 @@ func (a *Adapter) Write(ctx context.Context, key string, o platforms.Outgoing) e
 	row := maps.Clone(o.Row)
 	external := fmt.Sprint(row["spsxslbm"])
 	var xzqhdm, gcdm, dwmc, dwtyshxydm sql.NullString
-	err := a.db.QueryRowContext(ctx, //nolint:gosec // the name of the table is checked when the mapping is read
+	err := a.db.QueryRowContext(ctx,
 		"SELECT xzqhdm, gcdm, spbmmc, spbmbm FROM "+a.tables[item]+" WHERE spsxslbm = $1 ORDER BY sjyxbs DESC, (sjsczt = 3) DESC, ctid DESC LIMIT 1",
 		external).Scan(&xzqhdm, &gcdm, &dwmc, &dwtyshxydm)
 	switch {
@@ -306,8 +306,9 @@ func (a *Adapter) Write(ctx context.Context, key string, o platforms.Outgoing) e
 		}
 		values[i], places[i] = row[c], "$"+strconv.Itoa(i+1)
 	}
-	_, err = a.db.ExecContext(ctx, //nolint:gosec // names of table and columns are checked above
-		"INSERT INTO "+o.Table+" ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(places, ", ")+") ON CONFLICT (dfsjzj) DO NOTHING", values...)
+	_, err = a.db.ExecContext(ctx,
+		"INSERT INTO "+o.Table+" ("+strings.Join(columns, ", ")+") VALUES ("+strings.Join(places, ", ")+") ON CONFLICT (dfsjzj) DO NOTHING", //nolint:gosec // names of table and columns are checked above
+		values...)
 	if err != nil {
 		return fmt.Errorf("write a step of item %s: %w", external, err)
 	}

@@ -31,27 +31,32 @@ const (
 )
 
 func readFile(t testing.TB, name string) []byte {
+	t.Helper()
 	b, err := os.ReadFile(name)
 	require.NoError(t, err)
 	return b
 }
 
 func row(t testing.TB, table string, i int) map[string]any {
+	t.Helper()
 	return trial.Sample(t, samples, "frontdb_tables", table, i)
 }
 
 // good is the sample's project with a code that passes its check, in Wuhu.
 func good(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return trial.With(row(t, projects, 0), append([]any{"jsdwdm", creditCode, "jsddxzqh", "340207", "xzqhdm", "340207", "jsdd", "芜湖市鸠江区测试路1号"}, replace...)...)
 }
 
 func itemRow(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return map[string]any{
 		"item": trial.With(row(t, items, 0), replace...), "project": good(t), "units": []any{row(t, units, 0)}, "attachments": []any{row(t, attachments, 0)},
 	}
 }
 
 func projectRow(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return map[string]any{"project": good(t, replace...), "units": []any{row(t, units, 0)}}
 }
 
@@ -316,6 +321,7 @@ func TestRowsWithoutAKeyFailTheirOwnCheck(t *testing.T) {
 func TestCorrectionsAndWithdrawals(t *testing.T) {
 	t.Parallel()
 	begun := func(t *testing.T) exchange {
+		t.Helper()
 		x := newExchange(t)
 		x.put(projects, good(t))
 		x.turn()

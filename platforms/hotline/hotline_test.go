@@ -15,20 +15,24 @@ import (
 const samples = "testdata/hotline-workorder.json"
 
 func adapter(t testing.TB) platforms.Adapter {
+	t.Helper()
 	a, err := hotline.New(nil)
 	require.NoError(t, err)
 	return a
 }
 
 func order(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return trial.With(trial.Sample(t, samples, "order_push"), append([]any{"areaCode", "340207"}, replace...)...)
 }
 
 func grid(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return trial.With(trial.Sample(t, samples, "grid_case_variant"), replace...)
 }
 
 func visit(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return trial.With(trial.Sample(t, samples, "order_visit"), replace...)
 }
 

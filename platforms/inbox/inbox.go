@@ -19,7 +19,6 @@ import (
 
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
-	"github.com/curbstop/curbstop/platforms"
 	"github.com/curbstop/curbstop/platforms/senders"
 )
 
@@ -44,6 +43,12 @@ type Book interface {
 	TakenUp(ctx context.Context, sender, sort, key string) (casework.InboxItem, bool, error)
 	TakeUp(ctx context.Context, i casework.InboxItem) error
 	Accept(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.Receipt, bool, error)
+	// AcceptService is Accept for a transfer, a closing or an order of 12345.
+	AcceptService(ctx context.Context, r casework.ServiceRequest, by casework.Actor, now time.Time) (casework.Receipt, bool, error)
+	// AcceptTogether keeps one customer's requests for several utilities.
+	AcceptTogether(ctx context.Context, external string, requests []casework.Request, by casework.Actor, at time.Time) (casework.JointReceipt, bool, error)
+	// Forward keeps a request that another company serves.
+	Forward(ctx context.Context, f casework.Forwarding) (casework.Forwarding, bool, error)
 	// AcceptApplication keeps an application that names the project of an open
 	// lead, which must then be told; false: it is a request of its own.
 	AcceptApplication(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.LeadApplication, bool, error)
@@ -67,23 +72,11 @@ type Desk interface {
 	Do(ctx context.Context, caseNumber string, a casework.Action, key string) (contract.Done, error)
 }
 
-// Services takes up what is no connection: transfers, closings, orders of 12345
-// and the outcome of visits.
-type Services interface {
-	// AcceptService takes a request up once for its channel and external
-	// number; before tells that it was.
-	AcceptService(ctx context.Context, r casework.ServiceRequest, by casework.Actor, now time.Time) (number string, before bool, err error)
-	RecordVisit(ctx context.Context, v platforms.Visit, by casework.Actor, key string) (number string, err error)
-}
-
 // Options are what an inbox is made of. Senders, Book and Desk are required.
 type Options struct {
 	Senders *senders.Senders
 	Book    Book
 	Desk    Desk
-	// Services is nil where the installation has none: what asks for one is
-	// kept until it has.
-	Services Services
 	// Utilities are those that this installation serves; empty: water only.
 	Utilities []casework.Utility
 	Now       func() time.Time // nil: time.Now

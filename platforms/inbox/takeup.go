@@ -178,7 +178,7 @@ func (b *Inbox) item(ctx context.Context, s *senders.Sender, m casework.InboxMes
 		external, numbers, before, err = b.intake(ctx, s, item, wait)
 	case sortService:
 		external = cmp.Or(item.Service.ExternalNumber, item.Key)
-		numbers, before, err = b.service(ctx, s, *item.Service, external)
+		numbers, before, err = b.service(ctx, s, *item.Service, external, wait)
 	case sortRating:
 		external = item.Rating.External
 		numbers, err = b.rate(ctx, s, item)
@@ -222,26 +222,32 @@ func (b *Inbox) intake(ctx context.Context, s *senders.Sender, item platforms.It
 	if len(requests) == 0 {
 		return "", nil, false, casework.Refuse(casework.Invalid, "no_request", casework.Say("来件中没有报装内容", "the message asks for nothing"))
 	}
+	external = cmp.Or(requests[0].ExternalNumber, item.Key)
 	before = true
 	var faults []itemFault
+	var ours []casework.Request
 	for _, r := range requests {
-		external = cmp.Or(r.ExternalNumber, item.Key)
 		r.ExternalNumber = external
-		if len(requests) > 1 {
-			r.ExternalNumber += "/" + string(r.Utility)
-		}
-		number, was, err := b.accept(ctx, s, r, external, wait)
-		if number != "" {
-			numbers = append(numbers, number)
-		}
-		before = before && was
-		if err != nil {
-			f := casework.AsFault(err)
-			if f.Kind == casework.Internal || f.Kind == casework.Unavailable {
-				return external, numbers, before, err
-			}
+		number, was, err := b.forward(ctx, s, r, len(requests) > 1)
+		switch f := casework.AsFault(err); {
+		case err == nil && number == "":
+			ours = append(ours, r)
+			continue
+		case err == nil:
+			numbers, before = append(numbers, number), before && was
+		case f.Kind == casework.Internal || f.Kind == casework.Unavailable:
+			return external, numbers, before, err
+		default:
 			faults = append(faults, itemFault{string(r.Utility), f})
 		}
+	}
+	accepted, was, err := b.accept(ctx, s, ours, external, len(requests) > 1, wait)
+	numbers, before = append(numbers, accepted...), before && was
+	if f := casework.AsFault(err); err != nil {
+		if f.Kind == casework.Internal || f.Kind == casework.Unavailable || len(faults) == 0 {
+			return external, numbers, before, err
+		}
+		faults = append(faults, itemFault{string(ours[0].Utility), f})
 	}
 	if f := together(faults); f != nil {
 		return external, numbers, before, f
@@ -268,40 +274,66 @@ func (b *Inbox) spread(s *senders.Sender, requests []casework.Request) []casewor
 	return all
 }
 
-// accept keeps a request and starts its case. The receipt comes first: where
-// the start fails for now, an unstarted receipt is found and started.
-func (b *Inbox) accept(ctx context.Context, s *senders.Sender, r casework.Request, external string, wait bool) (number string, before bool, err error) {
-	if err := r.Validate(); err != nil {
+// forward judges a request, and takes it in for the company that serves it where
+// that is another one; there is no number where it is ours. A request that came
+// with others bears their number and its utility.
+func (b *Inbox) forward(ctx context.Context, s *senders.Sender, r casework.Request, joint bool) (number string, before bool, err error) {
+	reason, foreign := r.Foreign(func(u casework.Utility) bool { return slices.Contains(b.Utilities, u) })
+	if !foreign {
+		return "", false, r.Validate()
+	}
+	if err := r.ValidateForeign(); err != nil {
 		return "", false, err
 	}
-	if !slices.Contains(b.Utilities, r.Utility) {
-		return "", false, casework.Refuse(casework.Conflict, "utility_not_served", casework.Sayf(
-			"%[1]s服务尚未在本系统开通", "%[2]s is not served by this installation", r.Utility.Name(), r.Utility))
+	if joint {
+		r.ExternalNumber += "/" + string(r.Utility)
 	}
-	number, before, joined, err := b.joinLead(ctx, s, r)
-	if err != nil {
-		return "", false, err
+	f, fresh, err := b.Book.Forward(ctx, casework.Forwarding{Reason: reason, Request: r, By: s.Actor().ID, ReceivedAt: b.Now()})
+	return f.Number, !fresh, err
+}
+
+// accept keeps requests of one customer and starts their cases. The receipts
+// come first: where a start fails for now, an unstarted receipt is found and
+// started. Of a joint request the sender is given the one number that the
+// customer knows.
+func (b *Inbox) accept(ctx context.Context, s *senders.Sender, requests []casework.Request, external string, joint, wait bool) (numbers []string, before bool, err error) {
+	if len(requests) == 0 {
+		return nil, true, nil
 	}
-	if joined {
-		return number, before, b.Book.NoteSender(ctx, number, s.ID, external)
-	}
-	receipt, fresh, err := b.Book.Accept(ctx, r, s.Actor(), b.Now())
-	if err != nil {
-		return "", false, err
-	}
-	if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
-		return receipt.Number, !fresh, err
-	}
-	if !fresh && receipt.Started {
-		return receipt.Number, true, nil
-	}
-	if err := b.Desk.Start(ctx, receipt, wait); err != nil {
-		if casework.AsFault(err).Kind != casework.Unavailable {
-			return receipt.Number, !fresh, err
+	var kept casework.JointReceipt
+	var fresh bool
+	if joint {
+		kept, fresh, err = b.Book.AcceptTogether(ctx, external, requests, s.Actor(), b.Now())
+	} else {
+		number, was, joined, leadErr := b.joinLead(ctx, s, requests[0])
+		if leadErr != nil {
+			return nil, false, leadErr
 		}
-		b.Logger.WarnContext(ctx, "A case that was accepted starts later.", "sender", s.ID, "case", receipt.Number, "error", err)
+		if joined {
+			return []string{number}, was, b.Book.NoteSender(ctx, number, s.ID, external)
+		}
+		var one casework.Receipt
+		one, fresh, err = b.Book.Accept(ctx, requests[0], s.Actor(), b.Now())
+		kept.Receipts = []casework.Receipt{one}
 	}
-	return receipt.Number, !fresh, nil
+	if err != nil {
+		return nil, false, err
+	}
+	if kept.Number != "" {
+		numbers = []string{kept.Number}
+	}
+	for _, receipt := range kept.Receipts {
+		if kept.Number == "" {
+			numbers = append(numbers, receipt.Number)
+		}
+		if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
+			return numbers, !fresh, err
+		}
+		if err := b.start(ctx, s, receipt, wait); err != nil {
+			return numbers, !fresh, err
+		}
+	}
+	return numbers, !fresh, nil
 }
 
 // joinLead makes an application that names the project of an open lead that
@@ -374,33 +406,58 @@ func (b *Inbox) each(ctx context.Context, s *senders.Sender, sort, item string, 
 	return numbers, nil
 }
 
-func noService() error {
-	return casework.Refuse(casework.Conflict, "service_not_served", casework.Say(
-		"此类业务尚未在本系统开通，来件已完整保留", "services of this kind are not served by this installation yet; the message is kept whole"))
-}
-
-func (b *Inbox) service(ctx context.Context, s *senders.Sender, r casework.ServiceRequest, external string) ([]string, bool, error) {
-	if b.Services == nil {
-		return nil, false, noService()
-	}
+// service keeps a request for a transfer, a closing or an order of 12345, and
+// starts its case.
+func (b *Inbox) service(ctx context.Context, s *senders.Sender, r casework.ServiceRequest, external string, wait bool) (numbers []string, before bool, err error) {
 	r.Channel, r.District, r.ExternalNumber = cmp.Or(r.Channel, s.Channel), cmp.Or(r.District, s.District), external
 	if r.Utility == "" && len(s.Utilities) == 1 {
 		r.Utility = s.Utilities[0]
 	}
-	number, before, err := b.Services.AcceptService(ctx, r, s.Actor(), b.Now())
+	r = r.Normalise()
+	if err := r.Validate(); err != nil {
+		return nil, false, err
+	}
+	if !slices.Contains(b.Utilities, r.Utility) {
+		return nil, false, casework.Refuse(casework.Conflict, "utility_not_served", casework.Sayf(
+			"%[1]s服务尚未在本系统开通，来件已完整保留", "%[2]s is not served by this installation; the message is kept whole", r.Utility.Name(), r.Utility))
+	}
+	receipt, fresh, err := b.Book.AcceptService(ctx, r, s.Actor(), b.Now())
 	if err != nil {
 		return nil, false, err
 	}
-	return []string{number}, before, b.Book.NoteSender(ctx, number, s.ID, external)
+	numbers = []string{receipt.Number}
+	if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
+		return numbers, !fresh, err
+	}
+	return numbers, !fresh, b.start(ctx, s, receipt, wait)
 }
 
+// visit records what 12345 found when it asked the caller about our answer.
 func (b *Inbox) visit(ctx context.Context, s *senders.Sender, item platforms.Item) ([]string, error) {
-	if b.Services == nil {
-		return nil, noService()
-	}
-	number, err := b.Services.RecordVisit(ctx, *item.Visit, s.Actor(), key(s, sortVisit, item.Key, item.Visit.External))
+	v := item.Visit
+	numbers, err := b.Book.NumbersOf(ctx, s.ID, v.External)
 	if err != nil {
 		return nil, err
 	}
-	return []string{number}, nil
+	at := v.At
+	if at.IsZero() {
+		at = b.Now()
+	}
+	return b.each(ctx, s, sortVisit, item.Key, numbers, casework.RecordOrderVisit{
+		By: casework.By{Actor: s.Actor()}, Satisfied: v.Satisfied, Solved: v.Solved, Comment: v.Note, VisitedAt: at,
+	})
+}
+
+// start starts the case of a receipt. One that can't be started for now is found
+// and started later.
+func (b *Inbox) start(ctx context.Context, s *senders.Sender, receipt casework.Receipt, wait bool) error {
+	if receipt.Started {
+		return nil
+	}
+	err := b.Desk.Start(ctx, receipt, wait)
+	if err != nil && casework.AsFault(err).Kind == casework.Unavailable {
+		b.Logger.WarnContext(ctx, "A case that was accepted starts later.", "sender", s.ID, "case", receipt.Number, "error", err)
+		return nil
+	}
+	return err
 }

@@ -46,6 +46,8 @@ type tinyMessage struct {
 	Stars                   int
 	Text, Use               string
 	Visit                   bool
+	Satisfied               bool
+	Service                 casework.CaseKind
 	Utilities               []casework.Utility
 	Lead                    bool
 	Name, Project           string
@@ -77,7 +79,12 @@ func (a *tiny) Read(m platforms.Message) ([]platforms.Item, error) {
 		case one.Stars > 0:
 			item.Rating = &platforms.Rating{External: one.External, Stars: one.Stars, Text: one.Text, Tags: []string{"慢"}}
 		case one.Visit:
-			item.Visit = &platforms.Visit{External: one.External}
+			item.Visit = &platforms.Visit{External: one.External, Satisfied: one.Satisfied, Solved: one.Satisfied, Note: one.Text}
+		case one.Service != "":
+			item.Service = &casework.ServiceRequest{Service: one.Service, Account: "0000000001", NewHolder: casework.AccountHolder{Name: one.Name}}
+			if one.Service == casework.OrderCase {
+				item.Service.Account, item.Service.Order = "", &casework.HotlineOrder{Content: one.Text}
+			}
 		default:
 			item.Intake = &platforms.Intake{}
 			for _, u := range append(one.Utilities, "")[:max(1, len(one.Utilities))] {
@@ -302,7 +309,12 @@ func (w *world) Start(ctx context.Context, r casework.Receipt, _ bool) error {
 		return down
 	}
 	k := casework.NewCase(r.Number, r.Request, casework.Terms{Lane: casework.Lane101, Hours: calendar.AlwaysOpen}, r.By, r.ReceivedAt)
-	k.Need(casework.ContactCustomer, "", 1, now, now)
+	if r.Service != nil {
+		k = casework.NewService(r.Number, *r.Service, k.Terms, r.By, r.ReceivedAt)
+		k.NeedAnswer(now)
+	} else {
+		k.Need(casework.ContactCustomer, "", 1, now, now)
+	}
 	if _, err := w.Case(ctx, r.Number); err != nil {
 		if err := w.Save(ctx, k, k.TakeChanges()); err != nil {
 			return err

@@ -472,8 +472,8 @@ const Other = "other"
 
 // IsService judges a value of a table of services.
 func IsService(value string) error {
-	switch casework.CaseKind(value) {
-	case casework.ConnectionCase, casework.TransferCase, casework.ClosingCase, casework.OrderCase:
+	services := []casework.CaseKind{casework.ConnectionCase, casework.TransferCase, casework.ClosingCase, casework.OrderCase}
+	if slices.Contains(services, casework.CaseKind(value)) {
 		return nil
 	}
 	return refuse("应为 connection、account_transfer、account_closing 或 hotline_order",

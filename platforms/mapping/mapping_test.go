@@ -54,6 +54,7 @@ codes:
 `
 
 func parse(t testing.TB, file string) *mapping.File {
+	t.Helper()
 	f, err := mapping.Parse([]byte(file), shape)
 	require.NoError(t, err)
 	return f
@@ -113,6 +114,7 @@ func TestNotesInAFileMeanNothing(t *testing.T) {
 }
 
 func reading(t testing.TB, message string) *mapping.Reading {
+	t.Helper()
 	root, err := mapping.ParseObject([]byte(message))
 	require.NoError(t, err)
 	return parse(t, good).Read("request", root)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -50,9 +51,7 @@ func RequestCodes(besides map[string]func(string) error) map[string]func(string)
 		"site.district": IsDistrict, "utility": IsUtility, "service": IsService, "applicant.kind": IsApplicantKind,
 		"demand.use": IsText, "demand.diameter": IsDiameter, "truth": IsTruth,
 	}
-	for name, judge := range besides {
-		codes[name] = judge
-	}
+	maps.Copy(codes, besides)
 	return codes
 }
 

@@ -416,7 +416,7 @@ func (v *Value) write(b *bytes.Buffer) {
 func writeText(b *bytes.Buffer, s string) {
 	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string can be encoded always
+	_ = e.Encode(s) //nolint:errchkjson // a string can be encoded always
 	b.Truncate(b.Len() - 1)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -297,9 +298,7 @@ func ReplySettings(besides map[string]func(string) error) map[string]func(string
 	settings := map[string]func(string) error{
 		"reply.code": IsText, "reply.message": IsText, "reply.number": IsText, "reply.ok": IsText, "reply.failed": IsText,
 	}
-	for name, judge := range besides {
-		settings[name] = judge
-	}
+	maps.Copy(settings, besides)
 	return settings
 }
 

@@ -17,6 +17,7 @@ import (
 )
 
 func adapter(t testing.TB) platforms.Adapter {
+	t.Helper()
 	a, err := park.New(nil)
 	require.NoError(t, err)
 	return a

@@ -17,6 +17,7 @@ import (
 const samples = "testdata/ahzwfw-application.json"
 
 func adapter(t testing.TB) platforms.Adapter {
+	t.Helper()
 	a, err := portal.New(nil, casework.GovPortal)
 	require.NoError(t, err)
 	return a
@@ -24,6 +25,7 @@ func adapter(t testing.TB) platforms.Adapter {
 
 // application is the sample with numbers that pass their checks, in Wuhu.
 func application(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	good := []any{"applyerPageCode", "91340200MA8TEAT00J", "applicantcode", "340202199001011231", "itemregionid", "340207000000", "region_id", "340207000000"}
 	return trial.With(trial.Sample(t, samples, "project_info"), append(good, replace...)...)
 }

@@ -35,6 +35,8 @@ type Book interface {
 	PlanProgress(ctx context.Context, settle time.Duration, limit int) (int, error)
 	ClaimProgress(ctx context.Context, sender string, now, lease time.Time, limit int) ([]casework.ProgressReport, error)
 	RecordProgress(ctx context.Context, a casework.ProgressAttempt) error
+	// Receipt gives what the platform had asked for.
+	Receipt(ctx context.Context, number string) (casework.Receipt, error)
 }
 
 // Options are what a reporter is made of. Senders and Book are required.
@@ -164,7 +166,12 @@ func (p *Reporter) try(ctx context.Context, s *senders.Sender, r casework.Progre
 		a.State, a.NextAt = casework.ProgressPending, p.Now()
 		return p.record(ctx, a)
 	}
-	out, told, err := s.Adapter.Report(asReport(r))
+	var out platforms.Outgoing
+	told := false
+	receipt, err := p.Book.Receipt(ctx, r.Case)
+	if err == nil {
+		out, told, err = s.Adapter.Report(asReport(r, receipt))
+	}
 	_, tables := s.Adapter.(platforms.Exchange)
 	tables = tables && out.Table != ""
 	switch {
@@ -186,9 +193,13 @@ func (p *Reporter) try(ctx context.Context, s *senders.Sender, r casework.Progre
 	return p.record(ctx, a)
 }
 
-func asReport(r casework.ProgressReport) platforms.Report {
+func asReport(r casework.ProgressReport, asked casework.Receipt) platforms.Report {
+	number := r.Case
+	if asked.Joint != nil {
+		number = asked.Joint.Number
+	}
 	return platforms.Report{
-		Sender: r.Sender, External: r.External, Number: r.Case, Case: r.Case, Utility: r.Utility, N: r.N, State: r.Milestone, At: r.At,
+		Sender: r.Sender, External: r.External, Number: number, Case: r.Case, Request: &asked.Request, Utility: r.Utility, N: r.N, State: r.Milestone, At: r.At,
 		By: r.Department.Name(), Note: r.Note,
 	}
 }

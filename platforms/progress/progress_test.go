@@ -314,7 +314,7 @@ func TestATimeOutAfterTheReportWasTaken(t *testing.T) {
 	}
 	require.Equal(t, first.Number, pending[len(pending)-1].Case)
 	require.Contains(t, pending[len(pending)-1].LastError, "未应答")
-	w.wait(firstRetry + time.Second)
+	w.wait(defaultRetry + time.Second)
 	w.works()
 	require.Contains(t, w.platform.told(), said(first, 1, casework.MilestoneReceived))
 	require.Empty(t, w.reports(casework.ProgressFilter{State: casework.ProgressPending}))

@@ -27,6 +27,7 @@ func (billing) Balance(_ context.Context, _ casework.Utility, account string) (p
 }
 
 func adapter(t testing.TB) platforms.Adapter {
+	t.Helper()
 	a, err := property.New(nil, billing{})
 	require.NoError(t, err)
 	return a
@@ -35,20 +36,24 @@ func adapter(t testing.TB) platforms.Adapter {
 const seller, buyer = "340202199001011231", "340207198505050020"
 
 func gas(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return trial.With(trial.Sample(t, samples, "hefei_gas"), append([]any{"fromUserSfid", seller, "toUserSfid", buyer}, replace...)...)
 }
 
 func envelope(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	inner, err := json.Marshal(gas(t))
 	require.NoError(t, err)
 	return trial.With(trial.Sample(t, samples, "gas_common_envelope"), append([]any{"requestContent", string(inner)}, replace...)...)
 }
 
 func water(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return trial.With(trial.Sample(t, samples, "hefei_water_new"), append([]any{"newIdcard", buyer}, replace...)...)
 }
 
 func shucheng(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return trial.With(trial.Sample(t, samples, "shucheng_water_transfer"), append([]any{"body.id", buyer, "body.oldId", seller}, replace...)...)
 }
 

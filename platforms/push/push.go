@@ -145,10 +145,10 @@ func (a *Adapter) utilities(r *mapping.Reading) []casework.Utility {
 	part := r.Part("utilities")
 	if part == nil {
 		u := r.Code("utility", "utility")
-		switch {
-		case u == mapping.Other:
+		switch u {
+		case mapping.Other:
 			r.Fault("utility", casework.Say("不属供水、供气服务", "it is no service of water or gas"))
-		case u == "":
+		case "":
 			r.Fault("utility", casework.Say("请填写用能类型：水或气", "the utility is missing: water or gas"))
 		default:
 			return []casework.Utility{casework.Utility(u)}
@@ -200,9 +200,11 @@ func split(text, separator string) []string {
 func (a *Adapter) Reply(m platforms.Message, o platforms.Outcome) platforms.Reply {
 	said := mapping.Said(m, o)
 	if o.Fault == nil {
+		var others strings.Builder
 		for _, code := range a.notOurs(m) {
-			said += "；“" + code + "”不属供水、供气服务，未受理"
+			others.WriteString("；“" + code + "”不属供水、供气服务，未受理")
 		}
+		said += others.String()
 	}
 	return a.file.Reply(o, said)
 }

@@ -16,12 +16,14 @@ import (
 const samples = "testdata/haochaping-evaluation.json"
 
 func adapter(t testing.TB) platforms.Adapter {
+	t.Helper()
 	a, err := rating.New(nil)
 	require.NoError(t, err)
 	return a
 }
 
 func evaluation(t testing.TB, replace ...any) map[string]any {
+	t.Helper()
 	return trial.With(trial.Sample(t, samples, "evaluation_in"), replace...)
 }
 

@@ -201,6 +201,10 @@ func (in *intake) poll(ctx context.Context, s *senders.Sender, x platforms.Excha
 }
 
 // PlanProgress implements [progress.Book]: everything is planned at once.
+func (in *intake) Receipt(context.Context, string) (casework.Receipt, error) {
+	return casework.Receipt{}, nil
+}
+
 func (in *intake) PlanProgress(context.Context, time.Duration, int) (int, error) { return 0, nil }
 
 // ClaimProgress implements [progress.Book]: of each case the first that waits.

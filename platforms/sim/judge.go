@@ -210,6 +210,10 @@ func (c *chain) next(e Entry) string {
 	if c.taken == nil {
 		c.taken = map[State]int{}
 	}
+	if c.last.State == e.State && e.Key != "" && c.last.Key == e.Key {
+		c.last = e // the answer came too late or was lost on its way; who knows the key takes it once
+		return ""
+	}
 	if c.last.Reaction == TimedOut && c.last.State == e.State {
 		// It was taken and not answered, so it comes once more, under its key.
 		if c.last.Key != e.Key {

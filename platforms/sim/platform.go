@@ -137,8 +137,8 @@ func coded(field, yes, no, sentence string) func(string, bool) any {
 	}
 }
 
-// code200 is the yes that most of the platforms know.
-func code200(_ message, body object) bool { return body.text("code") == "200" }
+// good tells whether an answer says that it was taken.
+func good(_ message, body object) bool { return body.text("code") == "200" }
 
 // told reads a report whose fields have fixed names.
 func told(path, external, part, word string, words map[string]State, seq string, needed ...string) func(string, object) (report, error) {
@@ -161,7 +161,7 @@ func told(path, external, part, word string, words map[string]State, seq string,
 // platformsBy are the platforms by the names of the adapters that read them.
 var platformsBy = map[string]platform{
 	"portal": {
-		first: received, ask: askPortal, good: code200, answer: coded("code", "200", "500", "msg"),
+		first: received, ask: askPortal, good: good, answer: coded("code", "200", "500", "msg"),
 		ahead: func(d *draw, external string) message {
 			return asJSON("process_info", external, false, object{
 				"areacode": "340200", "dealName": "测试李乙", "dealOpinion": "申请人撤件", "dealOu": "测试窗口", "dealOuId": "TESTOU1", "dealPro": "1",
@@ -187,7 +187,7 @@ var platformsBy = map[string]platform{
 		},
 	},
 	"startup": {
-		first: received, ask: askStartup, good: code200, answer: coded("code", "200", "500", "msg"),
+		first: received, ask: askStartup, good: good, answer: coded("code", "200", "500", "msg"),
 		ahead: func(_ *draw, external string) message {
 			return asJSON("process_info", external, false, object{"projid": external, "proStatus": "已撤件", "dealOpinion": "企业暂不开业"})
 		},
@@ -201,7 +201,7 @@ var platformsBy = map[string]platform{
 		}, "", "dealTime@", "dealOu"),
 	},
 	"park": {
-		first: received, ask: askPark, good: code200, answer: coded("code", "0", "1", "msg"),
+		first: received, ask: askPark, good: good, answer: coded("code", "0", "1", "msg"),
 		unknown: func(d *draw) message {
 			m := askPark(d)
 			m.body = []byte(strings.Replace(string(m.body), `"所属区县":"`, `"所属区县":"芜湖县（原）`, 1))
@@ -212,7 +212,7 @@ var platformsBy = map[string]platform{
 		}, "seq", "number", "utility", "seq", "time@"),
 	},
 	"joint": {
-		first: received, ask: askJoint, good: code200, answer: coded("code", "200", "500", "message"),
+		first: received, ask: askJoint, good: good, answer: coded("code", "200", "500", "message"),
 		ahead: func(_ *draw, external string) message {
 			return asJSON("joint/cancel", external, false, object{"bizNo": external, "status": "撤回", "reason": "客户改期"})
 		},
@@ -248,7 +248,7 @@ var platformsBy = map[string]platform{
 		},
 	},
 	"hotline": {
-		ask: askHotline, good: code200, answer: coded("code", "0", "1", "msg"), remains: true,
+		ask: askHotline, good: good, answer: coded("code", "0", "1", "msg"), remains: true,
 		ahead: func(d *draw, external string) message { return visit(d, external, true) },
 		unknown: func(d *draw) message {
 			m := askHotline(d)
@@ -266,7 +266,7 @@ var platformsBy = map[string]platform{
 		},
 	},
 	"rating": {
-		good: code200, answer: coded("code", "0", "1", "msg"),
+		good: good, answer: coded("code", "0", "1", "msg"),
 		unknown: func(d *draw) message { return evaluation(d, d.number("TESTNOBODY"), 5) },
 		read: told("service", "params.projectNo", "", "params.serviceName", map[string]State{
 			"提交申请信息": received, "受理": accepted, "办理": inWork, "办结": completed, "撤件": withdrawn,

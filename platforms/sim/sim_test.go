@@ -177,9 +177,9 @@ func TestOnlyThisMachine(t *testing.T) {
 // The same seed sends the same.
 func TestSeed(t *testing.T) {
 	t.Parallel()
+	now := time.Now()
 	sent := func(seed uint64) (bodies []string) {
 		in := newIntake(t)
-		now := time.Now()
 		w := in.open(sim.Options{Seed: seed, Requests: 12, Shares: sim.DemoShares(), Now: func() time.Time { return now }}, only(t, "hotline"))
 		require.NoError(t, w.Play(t.Context()))
 		for _, e := range w.Ledger() {

@@ -13,6 +13,7 @@ import (
 )
 
 func adapter(t testing.TB) platforms.Adapter {
+	t.Helper()
 	a, err := startup.New(nil)
 	require.NoError(t, err)
 	return a

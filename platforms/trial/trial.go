@@ -49,7 +49,7 @@ func JSON(kind string, body any) platforms.Message {
 // taken out.
 func Sample(t testing.TB, file string, path ...any) map[string]any {
 	t.Helper()
-	b, err := os.ReadFile(file) //nolint:gosec // a file of the tests
+	b, err := os.ReadFile(file)
 	require.NoError(t, err)
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
@@ -97,16 +97,16 @@ func With(message map[string]any, replace ...any) map[string]any {
 	if err := d.Decode(&other); err != nil {
 		panic(err)
 	}
-	for i := 0; i < len(replace); i += 2 {
-		in, names := other, strings.Split(replace[i].(string), ".") //nolint:errcheck // a test stops at the panic
+	for pair := range slices.Chunk(replace, 2) {
+		in, names := other, strings.Split(pair[0].(string), ".") //nolint:errcheck // a test stops at the panic
 		for _, n := range names[:len(names)-1] {
 			in = in[n].(map[string]any) //nolint:errcheck // a test stops at the panic
 		}
-		if replace[i+1] == Missing {
+		if pair[1] == Missing {
 			delete(in, names[len(names)-1])
 			continue
 		}
-		in[names[len(names)-1]] = replace[i+1]
+		in[names[len(names)-1]] = pair[1]
 	}
 	return other
 }
@@ -434,7 +434,7 @@ func compare(t *testing.T, name string, out any) {
 	if os.Getenv("GOLDEN") != "" {
 		require.NoError(t, os.WriteFile(file, b.Bytes(), 0o644)) //nolint:gosec // a file of the tests
 	}
-	golden, err := os.ReadFile(file) //nolint:gosec // a file of the tests
+	golden, err := os.ReadFile(file)
 	require.NoError(t, err)
 	assert.Equal(t, string(golden), b.String())
 }

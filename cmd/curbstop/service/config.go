@@ -17,7 +17,9 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"github.com/curbstop/curbstop/billing/rest"
 	"github.com/curbstop/curbstop/notify"
+	"github.com/curbstop/curbstop/platforms/property"
 	"github.com/curbstop/curbstop/platforms/senders"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
@@ -39,6 +41,8 @@ type Config struct {
 	TemporalUIURL  string   `env:"CURBSTOP_TEMPORAL_UI_URL"`
 	PublicURL      string   `env:"CURBSTOP_PUBLIC_URL"`
 	Hotline        string   `env:"CURBSTOP_HOTLINE"`
+	BillingURL     string   `env:"CURBSTOP_BILLING_URL"` // empty: no billing system
+	BillingToken   string   `env:"CURBSTOP_BILLING_TOKEN"`
 	TrustedProxies []string `env:"CURBSTOP_TRUSTED_PROXIES"`
 	// PublicPerMinute bounds the calls of customers without a login, per
 	// address; zero takes the API's default.
@@ -110,17 +114,36 @@ func (c Config) Outlets(logger *slog.Logger) (*notify.Outlets, error) {
 	return outlets, nil
 }
 
+// billing gives the client of the billing system; nil where there is none.
+func (c Config) billing() (*rest.Client, error) {
+	if c.BillingURL == "" {
+		return nil, nil //nolint:nilnil // an installation without a billing system
+	}
+	client, err := rest.New(c.BillingURL, c.BillingToken)
+	if err != nil {
+		return nil, fmt.Errorf("CURBSTOP_BILLING_URL: %w", err)
+	}
+	return client, nil
+}
+
 // Senders reads the file of those who send us messages and are told of the
 // progress; without one, the demo's.
 func (c Config) Senders() (*senders.Senders, error) {
+	var fees property.Balances
+	switch system, err := c.billing(); {
+	case err != nil:
+		return nil, err
+	case system != nil:
+		fees = balances{system}
+	}
 	if c.SendersFile == "" {
-		return readSenders(senders.Demo, "")
+		return readSenders(senders.Demo, "", fees)
 	}
 	text, err := os.ReadFile(c.SendersFile)
 	if err != nil {
 		return nil, fmt.Errorf("the senders' file (CURBSTOP_SENDERS): %w", err)
 	}
-	all, err := readSenders(text, filepath.Dir(c.SendersFile))
+	all, err := readSenders(text, filepath.Dir(c.SendersFile), fees)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", c.SendersFile, policy.Describe(err))
 	}
@@ -128,9 +151,9 @@ func (c Config) Senders() (*senders.Senders, error) {
 }
 
 // readSenders finds the files of mappings beside the one that names them.
-func readSenders(text []byte, folder string) (*senders.Senders, error) {
+func readSenders(text []byte, folder string, fees property.Balances) (*senders.Senders, error) {
 	return senders.Parse(text, senders.Options{
-		Adapters: makers(), Getenv: os.Getenv,
+		Adapters: makers(fees), Getenv: os.Getenv,
 		ReadFile: func(name string) ([]byte, error) {
 			if !filepath.IsAbs(name) {
 				name = filepath.Join(folder, name)

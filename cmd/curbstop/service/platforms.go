@@ -11,15 +11,17 @@ import (
 	"github.com/curbstop/curbstop/platforms/adapters"
 	"github.com/curbstop/curbstop/platforms/inbox"
 	"github.com/curbstop/curbstop/platforms/progress"
+	"github.com/curbstop/curbstop/platforms/property"
 	"github.com/curbstop/curbstop/platforms/senders"
 )
 
-// makers make the adapters that the senders' file may name.
-func makers() senders.Adapters {
+// makers make the adapters that the senders' file may name; fees is nil where
+// no billing system is connected.
+func makers(fees property.Balances) senders.Adapters {
 	all := senders.Adapters{}
 	for _, name := range adapters.Names() {
 		all[name] = func(s senders.Setup) (platforms.Adapter, error) {
-			return adapters.New(name, adapters.Setup{Mapping: s.Mapping, Channel: s.Channel, Database: s.Exchange.URL, Token: s.Secrets["token"]})
+			return adapters.New(name, adapters.Setup{Mapping: s.Mapping, Channel: s.Channel, Database: s.Exchange.URL, Token: s.Secrets["token"], Balances: fees})
 		}
 	}
 	return all
@@ -42,13 +44,10 @@ func (s *Service) receiver() (*inbox.Inbox, error) {
 
 // Unplayed names the senders of the demo's file that ask for what this
 // installation does not serve: the project platform brings leads for both
-// utilities, the property register and 12345 ask for services.
+// utilities.
 func (s *Service) Unplayed() (senders []string) {
 	if !slices.Contains(s.Policy.Utilities, casework.Gas) {
 		senders = append(senders, "gonggai")
-	}
-	if s.inbox == nil || s.inbox.Services == nil {
-		senders = append(senders, "property", "hotline")
 	}
 	return senders
 }

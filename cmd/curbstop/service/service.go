@@ -131,6 +131,15 @@ func (s *Service) StartWorker() error {
 	if err != nil {
 		return err
 	}
+	billing := &activities.Billing{Cases: s.Store, Book: s.Store, Now: time.Now}
+	switch system, err := s.Config.billing(); {
+	case err != nil:
+		return err
+	case system == nil:
+		s.log.Info("No billing system is connected (CURBSTOP_BILLING_URL); people enter what it would say.")
+	default:
+		billing.System = system
+	}
 	w := worker.New(s.Temporal, worker.Activities{
 		Records:   &activities.Records{Recorder: s.Store},
 		Deadlines: &activities.Deadlines{Calendars: s.Store},
@@ -138,6 +147,9 @@ func (s *Service) StartWorker() error {
 		Calendar:  &activities.Calendar{Records: s.Store, Signaller: s.Temporal, Terms: s.Policies.Terms},
 		HandOvers: &activities.HandOvers{Book: s.Store, Cases: s.Desk, Now: time.Now},
 		Passes:    &activities.Passes{Book: s.Store, Cases: s.Desk, Serves: s.serves},
+
+		Billing:      billing,
+		Certificates: &activities.Certificates{Receipts: s.Store, Archive: s.Archive},
 	}, worker.Options{BuildID: s.Config.BuildID, Versioned: s.Config.BuildID != ""})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
@@ -189,11 +201,15 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	billing, err := s.Config.billing()
+	if err != nil {
+		return err
+	}
 	received, err := s.receiver()
 	if err != nil {
 		return err
 	}
-	a, err := api.New(api.Options{
+	options := api.Options{
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
 		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
 		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout, Paper: drafts.Write,
@@ -201,7 +217,11 @@ func (s *Service) StartAPI(ctx context.Context) error {
 		Platforms: received,
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
 		TrustedProxies: s.Config.TrustedProxies, Limits: api.Limits{PublicPerMinute: s.Config.PublicPerMinute},
-	})
+	}
+	if billing != nil {
+		options.Billing = billing
+	}
+	a, err := api.New(options)
 	if err != nil {
 		return err
 	}
@@ -247,6 +267,11 @@ func (s *Service) catchUp() func(context.Context) error {
 			}
 			if _, err := s.Desk.CatchUpCalendar(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Cases wait to be told of a calendar.", "error", err)
+			}
+			if n, err := s.Desk.CatchUpBilling(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("Payments and invoices wait to be started.", "error", err)
+			} else if n > 0 {
+				s.log.Info("Payments and invoices were started that an earlier process had written down.", "count", n)
 			}
 			if n, err := s.Desk.CatchUpHandOvers(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Absences and hand-overs wait to be started.", "error", err)
