@@ -306,12 +306,12 @@ func TestATimeOutAfterTheReportWasTaken(t *testing.T) {
 	w.works()
 	w.platform.does = nil
 	told := w.platform.told()
-	require.Len(t, told, 2, "another case does not wait for it")
 	pending := w.reports(casework.ProgressFilter{State: casework.ProgressPending})
-	first := k
+	first, reached := k, 2
 	if pending[len(pending)-1].Case == other.Number {
-		first = other // which of two cases is told first is nobody's matter
+		first, reached = other, 3 // which of two cases is told first is nobody's matter
 	}
+	require.Len(t, told, reached, "another case does not wait for it")
 	require.Equal(t, first.Number, pending[len(pending)-1].Case)
 	require.Contains(t, pending[len(pending)-1].LastError, "未应答")
 	w.wait(defaultRetry + time.Second)
