@@ -251,7 +251,7 @@ const bareQueue = "herd-bare"
 // timers starts as many workflows that do nothing but sleep, on the same server
 // and with the same options of a worker.
 func (h *herd) timers(ctx context.Context) (lateness, error) {
-	due := time.Now().Add(time.Duration(h.n/150+30) * time.Second).Truncate(time.Second)
+	due := time.Now().Add(time.Duration(h.n/90+30) * time.Second).Truncate(time.Second)
 	var mu sync.Mutex
 	var l lateness
 	bare := func(ctx workflow.Context, due time.Time) error {
