@@ -56,9 +56,10 @@ func New(c client.Client, a Activities, o Options) worker.Worker {
 // stickyPatience is how long a case waits for the worker that still holds it in
 // memory before any worker may take it up from its whole history. When many
 // cases wake at one moment they wait for their turn, and the SDK's 5 seconds
-// would have most of them replayed; a worker that died holds its cases up for
-// this long, so it is less than the 20 seconds that the API waits for an answer.
-const stickyPatience = 15 * time.Second
+// would have most of them replayed. The server notices within ten seconds that
+// a worker was killed and then asks others at once; only what it had put aside
+// for the dead one in those seconds waits for as long as this.
+const stickyPatience = time.Minute
 
 // pollers ask the server for work. The SDK's 2 starve under many callers at
 // once, and a fall to 1 in quiet hours takes half a minute to make good. More

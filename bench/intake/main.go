@@ -176,13 +176,31 @@ func (b *intake) openCases(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			return b.s.Desk.Start(ctx, receipt, true)
+			return b.start(ctx, receipt)
 		})
 	}
 	err := group.Wait()
 	took := time.Since(began)
 	b.say("opened in %s, %.0f a second", took.Round(time.Second), float64(b.open)/took.Seconds())
 	return err
+}
+
+// start opens a case. A server that has only just begun may be busy for a while
+// and says so.
+func (b *intake) start(ctx context.Context, receipt casework.Receipt) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		err := b.s.Desk.Start(ctx, receipt, true)
+		if fault, ok := errors.AsType[*casework.Fault](err); !ok || fault.Kind != casework.Unavailable {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 func request(external string) casework.Request {

@@ -117,6 +117,9 @@ func (c Config) temporal(logger *slog.Logger) (client.Options, error) {
 		options.Namespace = contract.Namespace
 	}
 	options.Logger = log.NewStructuredLogger(logger.With("part", "temporal"))
+	// Payloads are sealed, and sealed bytes do not shrink: to compress them costs
+	// both sides and saves nothing.
+	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	return options, nil
 }
 
