@@ -179,23 +179,22 @@ func clockText(k *casework.Case) string {
 	if now.N == 0 {
 		return ""
 	}
-	var b strings.Builder
+	var parts []string
 	if now.To.IsZero() {
-		fmt.Fprintf(&b, "**计时在%s**，自 %s", now.Party.Name(), casework.Clock(now.From))
+		holds := fmt.Sprintf("**计时在%s**，自 %s", now.Party.Name(), casework.Clock(now.From))
 		if now.Stopped {
-			b.WriteString("（服务时限停表）")
+			holds += "（服务时限停表）"
 		}
+		parts = append(parts, holds)
 	}
-	for i, s := range k.Clock.Spent {
-		if i == 0 {
-			b.WriteString(" · 此前用时（工作时间）：")
-		} else {
-			b.WriteString("、")
+	if len(k.Clock.Spent) > 0 {
+		spent := make([]string, len(k.Clock.Spent))
+		for i, s := range k.Clock.Spent {
+			spent[i] = s.Party.Name() + " " + casework.Worked(s.Working)
 		}
-		b.WriteString(s.Party.Name() + " " + casework.Worked(s.Working))
+		parts = append(parts, "此前用时（工作时间）："+strings.Join(spent, "、"))
 	}
-	b.WriteString("\n\n")
-	return b.String()
+	return strings.Join(parts, " · ") + "\n\n"
 }
 
 func dueText(d *casework.Deadline) string {
