@@ -66,6 +66,8 @@ type documentView struct {
 	Size      int64                 `json:"size" doc:"字节 bytes"`
 	SHA256    string                `json:"sha256"`
 	Drafted   bool                  `json:"drafted,omitempty" doc:"系统生成 written by the system"`
+	Message   string                `json:"message,omitempty" doc:"随哪份来件送来 the platform's message that brought it"`
+	Reference string                `json:"reference,omitempty" doc:"证照编号或链接；原件不在本系统 its number or link, where the original lies elsewhere"`
 	At        time.Time             `json:"at"`
 	By        string                `json:"by"`
 	URL       string                `json:"url"`
@@ -74,7 +76,7 @@ type documentView struct {
 func (a *API) viewDocument(number string, d casework.Document) documentView {
 	return documentView{
 		ID: d.ID, Kind: d.Kind, KindName: d.Kind.Name(), Title: d.Title, MediaType: d.MediaType, Size: d.Size, SHA256: d.SHA256,
-		Drafted: d.Drafted, At: d.At, By: d.By, URL: a.link("/v1/cases/%s/documents/%s", number, d.ID),
+		Drafted: d.Drafted, Message: d.Message, Reference: maskReference(d.Kind, d.Reference), At: d.At, By: d.By, URL: a.link("/v1/cases/%s/documents/%s", number, d.ID),
 	}
 }
 
@@ -185,7 +187,7 @@ func (a *API) readForm(form *multipart.Form, d *casework.Document) (multipart.Fi
 	if err != nil {
 		return nil, err
 	}
-	if d.MediaType, err = recognise(file, header.Size, name); err != nil {
+	if d.MediaType, err = casework.RecogniseFile(file, header.Size, name); err != nil {
 		_ = file.Close()
 		return nil, err
 	}
@@ -218,6 +220,10 @@ func (a *API) getDocument(ctx context.Context, in *documentAddress) (*streamed, 
 			casework.Say("该案件没有这份材料", "the case has no such document"))
 	}
 	d := k.Documents[i]
+	if d.Key == "" {
+		return nil, casework.Refuse(casework.NotFound, "document_elsewhere",
+			casework.Say("本系统没有原件，请按材料清单中的编号或链接（reference）查阅", "the original is not kept here; look it up by the number or link (reference) in the list of documents"))
+	}
 	if err := a.audit(ctx, "document_read", k.Number, map[string]string{"document": d.ID}); err != nil {
 		return nil, err
 	}
@@ -246,25 +252,5 @@ func disposition(d casework.Document) string {
 	if d.Drafted {
 		kind = "inline"
 	}
-	return mime.FormatMediaType(kind, map[string]string{"filename": fileName(d)})
-}
-
-// fileName is the title with the extension of what the file really is.
-func fileName(d casework.Document) string {
-	name := strings.Map(func(r rune) rune {
-		if r < ' ' || strings.ContainsRune(`/\:*?"<>|`, r) {
-			return '_'
-		}
-		return r
-	}, d.Title)
-	mediaType, _, _ := strings.Cut(d.MediaType, ";")
-	for _, f := range formats {
-		if f.mediaType == mediaType && !slices.Contains(f.extensions, strings.ToLower(path.Ext(name))) {
-			return name + f.extensions[0]
-		}
-	}
-	if mediaType == "text/html" && path.Ext(name) != ".html" {
-		return name + ".html"
-	}
-	return name
+	return mime.FormatMediaType(kind, map[string]string{"filename": casework.FileName(d)})
 }

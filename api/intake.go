@@ -53,6 +53,9 @@ func (a *API) registerIntake() {
 
 func (a *API) acceptRequest(ctx context.Context, in *struct{ Body casework.Request }) (*acceptanceReply, error) {
 	request := in.Body.Normalise()
+	if err := noAttachments(request.Attachments); err != nil {
+		return nil, err
+	}
 	if request.ExternalNumber == "" {
 		// The sender has no number of its own, so the key stands for one: the
 		// same person sending the same again is answered with the first case.
@@ -79,6 +82,14 @@ func (a *API) acceptRequest(ctx context.Context, in *struct{ Body casework.Reque
 		}
 	}
 	return &acceptanceReply{Status: statusOf(got.Status), Location: a.link("/v1/cases/%s", got.Number), Body: got}, nil
+}
+
+// noAttachments refuses papers that a request names: they would be those of
+// somebody else's message.
+func noAttachments(named []casework.Attachment) error {
+	var c casework.Check
+	c.Require(len(named) == 0, "attachments", casework.Say("随件材料由系统登记；材料请在立案后上传", "papers that came along are noted by the system; upload documents to the case"))
+	return c.Err()
 }
 
 // statusOf is how HTTP says what became of a request.

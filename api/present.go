@@ -2,6 +2,7 @@ package api
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,5 +109,23 @@ func maskRequest(r casework.Request) casework.Request {
 		r.Applicant.Name = maskName(r.Applicant.Name)
 	}
 	r.Extra = nil
+	r.Attachments = maskAttachments(r.Attachments)
 	return r
+}
+
+func maskAttachments(all []casework.Attachment) []casework.Attachment {
+	masked := slices.Clone(all)
+	for i := range masked {
+		masked[i].Reference = maskReference(masked[i].Kind, masked[i].Reference)
+	}
+	return masked
+}
+
+// maskReference hides the number of an identity certificate, which is the
+// person's own; the kept message has it.
+func maskReference(kind casework.DocumentKind, reference string) string {
+	if kind == casework.IdentityPaper {
+		return maskNumber(reference)
+	}
+	return reference
 }

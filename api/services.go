@@ -36,6 +36,9 @@ func (a *API) acceptService(ctx context.Context, in *struct{ Body casework.Servi
 	if err := request.Validate(); err != nil {
 		return nil, err
 	}
+	if err := noAttachments(request.Attachments); err != nil {
+		return nil, err
+	}
 	var c casework.Check
 	for i, certificate := range request.Certificates {
 		// A place in the archive is ours to give: else one could name somebody else's.
@@ -98,6 +101,7 @@ func maskService(r *casework.ServiceRequest) *casework.ServiceRequest {
 		return nil
 	}
 	masked := r.Brief()
+	masked.Attachments = maskAttachments(r.Attachments)
 	masked.Holder, masked.NewHolder, masked.Extra = maskHolder(r.Holder), maskHolder(r.NewHolder), nil
 	for i := range masked.Certificates {
 		c := &masked.Certificates[i]

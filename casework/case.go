@@ -195,6 +195,8 @@ const (
 	CaseResumed                   EventKind = "resumed"
 	Amended                       EventKind = "amended"
 	DocumentAttached              EventKind = "document_attached"
+	AttachmentsBrought            EventKind = "attachments_brought"
+	AttachmentLeft                EventKind = "attachment_left" // what came along and could not be filed
 	ChargeProposed                EventKind = "charge_proposed"
 	ConnectionJudged              EventKind = "connection_judged" // small or not; gas
 	QuoteMade                     EventKind = "quote_made"
@@ -296,7 +298,7 @@ func NewCase(number string, r Request, terms Terms, by Actor, now time.Time) *Ca
 func NewUpgrade(number string, parent *Case, now time.Time) *Case {
 	r := parent.Request
 	r.Contact = Contact{} // the upgrade's crews have no business with the customer's phone
-	r.Lead, r.Visit = false, nil
+	r.Lead, r.Visit, r.Attachments = false, nil, nil
 	return &Case{
 		Number: number, Kind: UpgradeCase, Parent: parent.Number, Terms: parent.Terms, Request: r,
 		Lane: parent.Lane, ReceivedAt: now, ReceivedBy: System().ID, Status: Open, Stage: Upgrade,

@@ -31,6 +31,9 @@ const (
 	Evidence     DocumentKind = "evidence"      // 佐证材料: of a pause, a rectification, a visit
 	OtherPaper   DocumentKind = "other"         // 其他
 
+	// RequestPaper is what a platform sent along with a request, of whatever kind.
+	RequestPaper DocumentKind = "request_attachment" // 随件材料
+
 	IdentityPaper     DocumentKind = "identity_certificate" // 身份证明: of a holder of an account
 	TitlePaper        DocumentKind = "title_certificate"    // 不动产权证书
 	SaleContractPaper DocumentKind = "sale_contract"        // 买卖合同
@@ -41,7 +44,7 @@ func DocumentKinds() []DocumentKind {
 	return []DocumentKind{
 		Booking, NoticeOfAcceptance, ConstructionDrawing, MaterialRequisition, PriceControlSheet, PermitReceipt,
 		CommencementReport, AcceptanceConfirmation, Quotation, ConnectionContract, SupplyContract, CommissioningRecord,
-		Briefing, SurveyRecord, Evidence, OtherPaper,
+		Briefing, SurveyRecord, Evidence, OtherPaper, RequestPaper,
 		IdentityPaper, TitlePaper, SaleContractPaper,
 	}
 }
@@ -84,6 +87,8 @@ func (d DocumentKind) Name() string {
 		return "佐证材料"
 	case OtherPaper:
 		return "其他材料"
+	case RequestPaper:
+		return "随件材料"
 	case IdentityPaper:
 		return "身份证明"
 	case TitlePaper:
@@ -114,8 +119,10 @@ type Document struct {
 	MediaType string       `json:"media_type"`
 	Size      int64        `json:"size"`   // bytes
 	SHA256    string       `json:"sha256"` // of the bytes, lower hex
-	Key       string       `json:"key"`    // where the blob store keeps it
+	Key       string       `json:"key"`    // where the blob store keeps it; empty where only a reference came
 	Drafted   bool         `json:"drafted,omitempty"`
+	Message   string       `json:"message,omitempty"`   // the platform's message that brought it
+	Reference string       `json:"reference,omitempty"` // its number or link, where the original lies elsewhere
 	At        time.Time    `json:"at"`
 	By        string       `json:"by"` // staff number, "customer" or "system"
 }

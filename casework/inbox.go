@@ -64,7 +64,7 @@ type InboxFilter struct {
 // the sender and what sort of thing it is, its key counts once.
 type InboxItem struct {
 	Sender   string
-	Sort     string // intake, service, rating, withdraw, visit
+	Sort     string // intake, service, rating, withdraw, visit, papers
 	Key      string // the sender's own number of the thing
 	Message  string // the first one that asked for it
 	External string // the number under which the sender knows the case

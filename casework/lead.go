@@ -173,6 +173,7 @@ func (r Request) completedBy(said Request) Request {
 	d.DigsRoad = d.DigsRoad || said.Demand.DigsRoad
 	d.OccupiesWay = d.OccupiesWay || said.Demand.OccupiesWay
 	d.UsesGreen = d.UsesGreen || said.Demand.UsesGreen
+	r.Attachments = with(r.Attachments, said.Attachments)
 	if len(said.Extra) > 0 {
 		extra := make(map[string]json.RawMessage, len(r.Extra)+len(said.Extra))
 		maps.Copy(extra, r.Extra)

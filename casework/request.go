@@ -159,6 +159,9 @@ type Request struct {
 	// the same one belongs to the lead that was opened for it.
 	Project string `json:"project,omitempty" doc:"投资项目代码 code of the project"`
 	Visit   *Visit `json:"visit,omitempty" doc:"走访记录，走访摸排时填写 the visit that found it"`
+	// Attachments are the papers that came along with it, without their files.
+	// They are ours to note: nobody who hands in a request names them.
+	Attachments []Attachment `json:"attachments,omitempty" readOnly:"true" doc:"随件材料；由系统登记，不能填报 papers that came along; noted by the system, never handed in"`
 	// Extra keeps what the sender wrote and we do not know, so that nothing
 	// that arrived is lost.
 	Extra map[string]json.RawMessage `json:"extra,omitempty" doc:"来件的其他内容，原样保留 what else the sender wrote, kept as it is"`

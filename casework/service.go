@@ -25,7 +25,8 @@ type ServiceRequest struct {
 	Certificates   []Certificate              `json:"certificates,omitempty"`
 	Order          *HotlineOrder              `json:"order,omitempty"` // of 12345
 	Reason         string                     `json:"reason,omitempty"`
-	Extra          map[string]json.RawMessage `json:"extra,omitempty"` // what else the sender wrote
+	Attachments    []Attachment               `json:"attachments,omitempty" readOnly:"true"` // as those of a [Request]
+	Extra          map[string]json.RawMessage `json:"extra,omitempty"`                     // what else the sender wrote
 }
 
 // AccountHolder is in whose name an account is (户主). It is personal data.
@@ -211,7 +212,7 @@ func (r ServiceRequest) AcceptedBy() string {
 func (r ServiceRequest) Request() Request {
 	out := Request{
 		Utility: r.Utility, Channel: r.Channel, ExternalNumber: r.ExternalNumber,
-		Site: Site{District: r.District, Address: r.Address},
+		Site: Site{District: r.District, Address: r.Address}, Attachments: r.Attachments,
 	}
 	if out.Site.District == "" {
 		out.Site.District = AllDistricts
@@ -236,7 +237,7 @@ func (r ServiceRequest) Request() Request {
 func ServiceOf(r Request, service CaseKind, words string) ServiceRequest {
 	out := ServiceRequest{
 		Service: service, Utility: r.Utility, Channel: r.Channel, ExternalNumber: r.ExternalNumber,
-		District: r.Site.District, Address: r.Site.Address, Reason: words, Extra: r.Extra,
+		District: r.Site.District, Address: r.Site.Address, Reason: words, Attachments: r.Attachments, Extra: r.Extra,
 	}
 	who := AccountHolder{Name: r.Applicant.Name, Phone: r.Contact.Phone, CreditCode: r.Applicant.CreditCode}
 	switch service {
@@ -283,6 +284,7 @@ func NewService(number string, r ServiceRequest, terms Terms, by Actor, now time
 		Number: number, Kind: r.Service, Terms: terms, Request: r.Request(), Service: &r,
 		ReceivedAt: now, ReceivedBy: by.ID, Status: Open, Stage: StagesOf(r.Service)[0],
 	}
+	r.Attachments = nil // the request in the words of a connection has them
 	k.record(now, by, Received, "", Sayf("收到%[1]s：%[2]s（%[3]s）", "%[4]s received for %[5]s by %[6]s",
 		r.Service.Name(), r.Utility.Name(), r.Channel.Name(), r.Service, r.Utility, r.Channel), nil)
 	k.touchIntake(by, now)

@@ -54,6 +54,7 @@ const (
 	ResumeCase            = "resume"
 	AmendRequest          = "amend"
 	AttachDocument        = "attach_document"
+	BringAttachments      = "bring_attachments"
 	ProposeCharge         = "propose_charge"
 	ConfirmDesign         = "confirm_design"
 	ConfirmAcceptance     = "confirm_acceptance"
@@ -98,6 +99,8 @@ func UpdateName(a casework.Action) string {
 		return AmendRequest
 	case casework.AttachDocument:
 		return AttachDocument
+	case casework.BringAttachments:
+		return BringAttachments
 	case casework.ProposeCharge:
 		return ProposeCharge
 	case casework.ConfirmDesign:

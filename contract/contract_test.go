@@ -191,7 +191,7 @@ func TestEachActionHasItsUpdate(t *testing.T) {
 	names := map[string]bool{}
 	actions := []casework.Action{
 		casework.CompleteTask{}, casework.ClaimTask{}, casework.ReleaseTask{}, casework.AssignTask{}, casework.DelegateTask{},
-		casework.Withdraw{}, casework.PauseCase{}, casework.ResumeCase{}, casework.AmendRequest{}, casework.AttachDocument{},
+		casework.Withdraw{}, casework.PauseCase{}, casework.ResumeCase{}, casework.AmendRequest{}, casework.AttachDocument{}, casework.BringAttachments{},
 		casework.ProposeCharge{}, casework.ConfirmDesign{}, casework.ConfirmAcceptance{}, casework.Rate{}, casework.AcknowledgeEscalation{},
 	}
 	for _, a := range actions {

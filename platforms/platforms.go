@@ -35,20 +35,32 @@ type Item struct {
 	Rating   *Rating
 	Withdraw *Withdraw
 	Visit    *Visit
-	// Attachments came along with the item. Whoever takes it up puts them into
-	// the archive, so that no request carries images through its history.
+	Papers   *Papers `json:",omitempty"`
+	// Attachments came along with the item. They go from the message as it was
+	// kept into the archive, so that no request carries images through its
+	// history.
 	Attachments []Attachment
 	// Extra keeps what the sender wrote of a rating, a withdrawal or a visit and
 	// we have no field for; requests have an Extra of their own.
 	Extra map[string]json.RawMessage
 }
 
-// Attachment is a file that came along with an item.
+// Attachment is a paper that came along with an item: its file, or what leads
+// to it.
 type Attachment struct {
 	Field       string // where it stood, or its kind, in the sender's words
 	Name        string // of the file, if the sender says
 	ContentType string // if the sender says
 	Content     []byte
+	Kind        casework.DocumentKind `json:",omitempty"` // as which it is filed
+	Reference   string                `json:",omitempty"` // its number or link, where the original lies elsewhere
+	Upload      string                `json:",omitempty"` // the ID of the message that brought its file ahead
+}
+
+// Papers are attachments by themselves: of something that was asked for before
+// or, without a number, of something that will name the message's ID.
+type Papers struct {
+	External string // the number under which the platform knows the case
 }
 
 // Intake asks for a connection. Several requests, one for each utility, share

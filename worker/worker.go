@@ -26,6 +26,7 @@ type Activities struct {
 
 	Billing      *activities.Billing
 	Certificates *activities.Certificates
+	Attachments  *activities.Attachments
 }
 
 // Options tune a worker.
@@ -126,4 +127,5 @@ func registerServices(r Registry, a Activities) {
 	r.RegisterActivityWithOptions(a.Billing.AskBilling, activity.RegisterOptions{Name: "AskBilling"})
 	r.RegisterActivityWithOptions(a.Billing.SendBillingRequest, activity.RegisterOptions{Name: "SendBillingRequest"})
 	r.RegisterActivityWithOptions(a.Certificates.FileCertificates, activity.RegisterOptions{Name: "FileCertificates"})
+	r.RegisterActivityWithOptions(a.Attachments.FileAttachments, activity.RegisterOptions{Name: "FileAttachments"})
 }

@@ -27,9 +27,9 @@ func (r *registry) RegisterActivityWithOptions(_ any, o activity.RegisterOptions
 func TestNamesAreThoseOfTheHistories(t *testing.T) {
 	t.Parallel()
 	r := &registry{}
-	worker.Register(r, worker.Activities{Records: &activities.Records{}, Deadlines: &activities.Deadlines{}, Documents: &activities.Documents{}, Calendar: &activities.Calendar{}, HandOvers: &activities.HandOvers{}, Passes: &activities.Passes{}, Billing: &activities.Billing{}, Certificates: &activities.Certificates{}})
+	worker.Register(r, worker.Activities{Records: &activities.Records{}, Deadlines: &activities.Deadlines{}, Documents: &activities.Documents{}, Calendar: &activities.Calendar{}, HandOvers: &activities.HandOvers{}, Passes: &activities.Passes{}, Billing: &activities.Billing{}, Certificates: &activities.Certificates{}, Attachments: &activities.Attachments{}})
 	require.Equal(t, &registry{
 		workflows:  []string{"ConnectionWorkflow", "NetworkUpgradeWorkflow", "CalendarImportWorkflow", "CalendarWatchWorkflow", "NoticeDutyWorkflow", "AbsenceWorkflow", "HandOverWorkflow", "TransferWorkflow", "ClosingWorkflow", "OrderWorkflow", "BillingRequestWorkflow"},
-		activities: []string{"AskBilling", "SendBillingRequest", "FileCertificates", "SaveRecords", "WorkOut", "WorkOutDeadlines", "DraftDocuments", "TellCases", "SettleImport", "LookForNotice", "PassOn", "HandOverAbsent", "HandOverStaff"},
+		activities: []string{"AskBilling", "SendBillingRequest", "FileCertificates", "FileAttachments", "SaveRecords", "WorkOut", "WorkOutDeadlines", "DraftDocuments", "TellCases", "SettleImport", "LookForNotice", "PassOn", "HandOverAbsent", "HandOverStaff"},
 	}, r)
 }

@@ -31,14 +31,15 @@ import (
 
 // records is a store in memory that checks what PostgreSQL would refuse.
 type records struct {
-	mu      sync.Mutex
-	cases   map[string]*ledger
-	notices calendar.Notices
-	faults  []string
-	down    bool
-	receipt casework.Receipt // of the service case, if it is one
-	passed  []casework.Receipt
-	started []string
+	mu       sync.Mutex
+	cases    map[string]*ledger
+	notices  calendar.Notices
+	faults   []string
+	down     bool
+	receipt  casework.Receipt // of the service case, if it is one
+	passed   []casework.Receipt
+	messages map[string][]byte // files that came along, by the message that brought them
+	started  []string
 }
 
 // ledger holds the records of one case.
@@ -192,6 +193,17 @@ func kept(string) (int64, string, error) { return 1, "00", nil }
 
 func termsInForce(context.Context) (casework.Terms, error) { return policy.Default().Terms(), nil }
 
+// Attachment gives the file that a test put into a message.
+func (r *records) Attachment(_ context.Context, a casework.Attachment) ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	content, ok := r.messages[a.Message]
+	if !ok {
+		return nil, errors.New("no such message")
+	}
+	return content, nil
+}
+
 // effects are the activities over records in memory.
 func effects(r *records, archive archiveFunc) worker.Activities {
 	return worker.Activities{
@@ -201,6 +213,7 @@ func effects(r *records, archive archiveFunc) worker.Activities {
 		HandOvers:    &activities.HandOvers{},
 		Billing:      &activities.Billing{Cases: r, Now: time.Now},
 		Certificates: &activities.Certificates{Receipts: r, Archive: archive},
+		Attachments:  &activities.Attachments{Messages: r, Archive: archive},
 		Passes:       &activities.Passes{Book: r, Cases: r, Serves: servesBoth},
 	}
 }

@@ -55,6 +55,9 @@ func (f *casefile) setup(ctx workflow.Context) error {
 		func() error { return handle[casework.ResumeCase](ctx, f, contract.ResumeCase, "恢复计时") },
 		func() error { return handle[casework.AmendRequest](ctx, f, contract.AmendRequest, "更正信息") },
 		func() error { return handle[casework.AttachDocument](ctx, f, contract.AttachDocument, "归档材料") },
+		func() error {
+			return handle[casework.BringAttachments](ctx, f, contract.BringAttachments, "补送材料")
+		},
 		func() error { return handle[casework.ProposeCharge](ctx, f, contract.ProposeCharge, "登记收费") },
 		func() error {
 			return handle[casework.ConfirmDesign](ctx, f, contract.ConfirmDesign, "客户确认方案")
@@ -300,6 +303,7 @@ func (f *casefile) run(ctx workflow.Context) error {
 	version := workflow.GetVersion(ctx, "who-holds-the-clock", workflow.DefaultVersion, 2)
 	f.holders, f.heeds = version >= 1, version >= 2
 	workflow.GoNamed(ctx, "drafts", f.draft)
+	workflow.GoNamed(ctx, "attachments", f.fileAttachments)
 	if err := f.change(ctx, func(time.Time) {}); err != nil {
 		return err
 	}
@@ -332,14 +336,15 @@ func (f *casefile) full(ctx workflow.Context) bool {
 
 // quiet tells whether nothing is under way: no handler, no change of the
 // system's own, nothing told that nobody took yet, and no paper owed by a case
-// that has ended.
+// that has ended or not put into its file.
 func (f *casefile) quiet(ctx workflow.Context) bool {
 	for _, told := range f.told {
 		if f.heeds && told.Len() > 0 {
 			return false
 		}
 	}
-	return workflow.AllHandlersFinished(ctx) && f.changing == 0 && (len(f.state.Drafts) == 0 || !f.state.Status.Ended())
+	owed := len(f.state.Drafts) > 0 || len(f.state.Unfiled()) > 0
+	return workflow.AllHandlersFinished(ctx) && f.changing == 0 && (!owed || !f.state.Status.Ended())
 }
 
 // leave waits until nothing is under way, so that nothing is lost. The end of
@@ -411,6 +416,28 @@ func (f *casefile) draft(ctx workflow.Context) {
 			return
 		}
 		if err := f.change(ctx, func(now time.Time) { f.state.Drafted(written, now) }); err != nil {
+			return
+		}
+	}
+}
+
+// fileAttachments has the papers put into the archive that came along with the
+// request, or after it. Their files lie in the messages that brought them, and
+// go from there to the archive without passing through the history.
+func (f *casefile) fileAttachments(ctx workflow.Context) {
+	for {
+		// While the lock is held, who brought them may still be refused.
+		waiting := func() bool { return f.opened && !f.lock.IsLocked() && len(f.state.Unfiled()) > 0 }
+		if err := workflow.Await(ctx, waiting); err != nil {
+			return
+		}
+		var attachments *activities.Attachments
+		var filed []casework.Filed
+		in := activities.AttachmentsInput{Number: f.state.Number, Attachments: f.state.Unfiled()}
+		if err := workflow.ExecuteActivity(remote(ctx, "归档随件材料"), attachments.FileAttachments, in).Get(ctx, &filed); err != nil {
+			return
+		}
+		if err := f.change(ctx, func(now time.Time) { f.state.FileAttachments(filed, now) }); err != nil {
 			return
 		}
 	}

@@ -80,7 +80,7 @@ func (w *service) accountChecked(now time.Time) bool {
 	if !k.ApplicationAt.IsZero() {
 		return true
 	}
-	if k.Served.FiledAt.IsZero() {
+	if k.Served.FiledAt.IsZero() || len(k.Unfiled()) > 0 {
 		return false // what came along is being filed
 	}
 	missing := k.MissingCertificates()

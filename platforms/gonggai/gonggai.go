@@ -74,11 +74,12 @@ func New(file []byte, o Options) (*Adapter, error) {
 		file = wuhu
 	}
 	asked := mapping.RequestFields("validity", "void_reason")
-	pushed := mapping.RequestFields("attachments")
+	pushed := mapping.RequestFields("attachments", "uploads")
 	f, err := mapping.Parse(file, mapping.Shape{
 		Messages: map[string][]string{
 			project: mapping.Optional(asked, "contact.name", "contact.phone"), item: asked,
-			step: {"key!", "state!", "validity", "reason"}, unit: nil, attachment: nil,
+			step: {"key!", "state!", "validity", "reason"}, unit: nil,
+			attachment: {"key", "external", "validity", "name", "kind", "number", "link"}, mapping.Material: mapping.MaterialFields(),
 			waterA: pushed, waterB: pushed, waterBCheck: nil, gas: pushed, gasFile: {"content!", "name"},
 			mapping.Answer: mapping.AnswerFields(),
 		},

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -29,24 +31,43 @@ func (a *Adapter) readPush(layout string, m platforms.Message) ([]platforms.Item
 	case waterBCheck:
 		return nil, nil // whether one may submit: always
 	case gasFile:
-		if content, _ := r.Content("content"); content == nil {
-			r.Required("content")
-		}
-		return nil, r.Err()
+		return a.upload(r)
 	}
 	utility := casework.Utility(r.Code("utility", "utility"))
 	q := r.Request(casework.ProjectApproval, utility, false)
 	if !utility.Valid() {
 		r.Fault("utility", casework.Say("请填写用能类型", "the utility is missing"))
 	}
-	files := a.attachments(layout, r, root)
+	papers := r.Attachments()
+	for _, sent := range r.Part("uploads").Items() {
+		if id := sent.Text(); id != "" {
+			papers = append(papers, platforms.Attachment{Field: "uploads", Kind: casework.RequestPaper, Upload: id})
+		}
+	}
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
 	one := platforms.Item{
-		Key: q.ExternalNumber, Notes: r.Notes(), Intake: &platforms.Intake{Requests: []casework.Request{q}}, Attachments: files,
+		Key: q.ExternalNumber, Notes: r.Notes(), Intake: &platforms.Intake{Requests: []casework.Request{q}}, Attachments: papers,
 	}
 	one.Intake.Requests[0].Extra = r.Extra(one)
+	return []platforms.Item{one}, nil
+}
+
+// upload reads a file that comes ahead of the request that will name it. The
+// same file counts once.
+func (a *Adapter) upload(r *mapping.Reading) ([]platforms.Item, error) {
+	content, contentType := r.Content("content")
+	if content == nil {
+		r.Required("content")
+	}
+	file := platforms.Attachment{Field: r.FieldOf("content"), Name: r.Text("name"), ContentType: contentType, Content: content, Kind: casework.RequestPaper}
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(content)
+	one := platforms.Item{Key: hex.EncodeToString(sum[:]), Papers: &platforms.Papers{}, Attachments: []platforms.Attachment{file}}
+	one.Extra = r.Extra(one)
 	return []platforms.Item{one}, nil
 }
 
@@ -164,45 +185,4 @@ func (a *Adapter) seal(plain string) string {
 		sealed, rest = append(sealed, block...), rest[n:]
 	}
 	return base64.StdEncoding.EncodeToString(sealed)
-}
-
-// attachments takes the files out that a request brings, so that no history
-// carries them.
-func (a *Adapter) attachments(layout string, r *mapping.Reading, root *mapping.Value) []platforms.Attachment {
-	var files []platforms.Attachment
-	l, _ := a.file.Layout(layout)
-	for _, path := range l.Fields["attachments"] {
-		v := root.At(path)
-		if v.Silent() {
-			continue
-		}
-		if strings.HasPrefix(v.Text(), "[") {
-			if err := v.Unfold(); err != nil {
-				r.FaultAt(path, casework.Say("应为 JSON 数组", "it should be a JSON array"))
-				continue
-			}
-		}
-		for _, file := range v.Items() {
-			if inner := file.At("files"); inner != nil {
-				for _, f := range inner.Items() {
-					files = taken(files, r, path, f.At("filecontent"), file.At("filetype").Text(), f.At("filename").Text())
-				}
-				continue
-			}
-			files = taken(files, r, path, file, path, "")
-		}
-	}
-	return files
-}
-
-func taken(files []platforms.Attachment, r *mapping.Reading, path string, content *mapping.Value, field, name string) []platforms.Attachment {
-	if content.Silent() {
-		return files
-	}
-	bytes, contentType, err := mapping.Content(content)
-	if err != nil {
-		r.FaultAt(path, casework.AsFault(err).Text)
-		return files
-	}
-	return append(files, platforms.Attachment{Field: field, Name: name, ContentType: contentType, Content: bytes})
 }

@@ -45,8 +45,10 @@ func (a *Adapter) readRow(layout string, m platforms.Message) ([]platforms.Item,
 	}
 	r := a.file.Read(layout, root)
 	switch layout {
-	case unit, attachment:
-		return nil, nil // they go with their project and item; by themselves they ask for nothing
+	case unit:
+		return nil, nil // they go with their project; by themselves they ask for nothing
+	case attachment:
+		return a.readAttachment(r)
 	case step:
 		return a.readStep(r)
 	}
@@ -107,6 +109,23 @@ func (a *Adapter) readStep(r *mapping.Reading) ([]platforms.Item, error) {
 	if state != withdrawn || validity == void {
 		return nil, nil
 	}
+	one.Extra = r.Extra(one)
+	return []platforms.Item{one}, nil
+}
+
+// readAttachment reads a paper of an item. The tables hold no files: what is on
+// record is the paper's name and where it lies.
+func (a *Adapter) readAttachment(r *mapping.Reading) ([]platforms.Item, error) {
+	key, external := r.Text("key"), r.Text("external")
+	paper := r.Reference()
+	if key == "" || external == "" || paper.Reference == "" || r.Code("validity", "validity") == void {
+		return nil, nil // it asks for nothing
+	}
+	r.Key("key")
+	if err := r.Err(); err != nil {
+		return nil, coded(err, codeBadRow)
+	}
+	one := platforms.Item{Key: key, Papers: &platforms.Papers{External: external}, Attachments: []platforms.Attachment{paper}}
 	one.Extra = r.Extra(one)
 	return []platforms.Item{one}, nil
 }

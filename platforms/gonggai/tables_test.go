@@ -80,7 +80,9 @@ func TestRowVariations(t *testing.T) {
 		return len(read)
 	}
 	assert.Equal(t, 0, asks(trial.JSON(units, map[string]any{"unit": row(t, units, 0)})))
-	assert.Equal(t, 0, asks(trial.JSON(attachments, map[string]any{"attachment": row(t, attachments, 0)})))
+	assert.Equal(t, 1, asks(trial.JSON(attachments, map[string]any{"attachment": row(t, attachments, 0)})), "a paper of the item")
+	assert.Equal(t, 0, asks(trial.JSON(attachments, map[string]any{"attachment": trial.With(row(t, attachments, 0), "sjyxbs", 0)})), "void")
+	assert.Equal(t, 0, asks(trial.JSON(attachments, map[string]any{"attachment": trial.With(row(t, attachments, 0), "clid", nil)})), "it leads nowhere")
 	for i := range 4 {
 		assert.Equal(t, 0, asks(trial.JSON(stepRows, map[string]any{"step": row(t, stepRows, i)})))
 	}
@@ -243,7 +245,7 @@ func TestChildrenComeAfterTheirParents(t *testing.T) {
 
 	assert.Equal(t, []taken{{Table: projects}}, x.turn(), "its items ask for both utilities: no lead")
 	assert.Equal(t, []taken{{Table: units}, {Table: items, Keys: []string{waterItem}}, {Table: items, Keys: []string{gasItem}}}, x.turn())
-	assert.Equal(t, []taken{{Table: stepRows}, {Table: attachments}}, x.turn())
+	assert.Equal(t, []taken{{Table: stepRows}, {Table: attachments, Keys: []string{"00000000-0000-4000-8000-000000000008"}}}, x.turn())
 	assert.Empty(t, x.turn())
 	for _, table := range []string{projects, units, items, stepRows, attachments} {
 		for key, s := range x.settled(table) {

@@ -36,12 +36,12 @@ func New(file []byte) (*Adapter, error) {
 	}
 	fields := []string{
 		"key!", "utility!", "account", "site.district", "site.address", "reason", "title", "content!", "question",
-		"caller.name", "caller.phone", "called_at", "reply_by", "urgent", "secret", "position", "longitude", "latitude",
+		"caller.name", "caller.phone", "called_at", "reply_by", "urgent", "secret", "position", "longitude", "latitude", "attachments",
 	}
 	f, err := mapping.Parse(file, mapping.Shape{
 		Messages: map[string][]string{
 			order: fields, grid: fields, visit: {"key!", "round", "unreached", "satisfied!", "solved", "note", "at"},
-			mapping.Answer: mapping.AnswerFields(),
+			mapping.Material: mapping.MaterialFields(), mapping.Answer: mapping.AnswerFields(),
 		},
 		Reports:  []string{reply},
 		Codes:    mapping.RequestCodes(map[string]func(string) error{"urgent": mapping.IsTruth, mapping.Answer: mapping.IsTaken}),
@@ -96,7 +96,7 @@ func readOrder(r *mapping.Reading) platforms.Item {
 	r.Limit("content", o.Content, maxContent)
 	r.Limit("title", o.Title, maxContent)
 	s.Order = &o
-	return platforms.Item{Key: s.ExternalNumber, Service: &s}
+	return platforms.Item{Key: s.ExternalNumber, Service: &s, Attachments: r.Attachments()}
 }
 
 // caller reads the number to call back. People also call from landlines: a

@@ -23,6 +23,7 @@ const (
 	sortRating   = "rating"
 	sortWithdraw = "withdraw"
 	sortVisit    = "visit"
+	sortPapers   = "papers"
 )
 
 // takeUp reads a message and takes up what it asks for, and records what became
@@ -72,8 +73,10 @@ func (b *Inbox) judge(ctx context.Context, s *senders.Sender, m casework.InboxMe
 	}
 	out.Before = len(items) > 0
 	var faults []itemFault
+	came := 0 // attachments so far
 	for _, item := range items {
-		numbers, before, err := b.item(ctx, s, m, item, wait)
+		numbers, before, err := b.item(ctx, s, m, item, came, wait)
+		came += len(item.Attachments)
 		for _, n := range numbers {
 			if !slices.Contains(out.Numbers, n) {
 				out.Numbers = append(out.Numbers, n)
@@ -161,8 +164,9 @@ func together(faults []itemFault) *casework.Fault {
 	return all
 }
 
-// item takes up one thing, once for its sender and key.
-func (b *Inbox) item(ctx context.Context, s *senders.Sender, m casework.InboxMessage, item platforms.Item, wait bool) (numbers []string, before bool, err error) {
+// item takes up one thing, once for its sender and key. So many attachments of
+// the message came before its own.
+func (b *Inbox) item(ctx context.Context, s *senders.Sender, m casework.InboxMessage, item platforms.Item, came int, wait bool) (numbers []string, before bool, err error) {
 	sort := sortOf(item)
 	if sort == "" || item.Key == "" {
 		return nil, false, casework.Refuse(casework.Invalid, "item_without_key", casework.Say(
@@ -172,13 +176,21 @@ func (b *Inbox) item(ctx context.Context, s *senders.Sender, m casework.InboxMes
 	if err != nil || found {
 		return was.Numbers, found, err
 	}
+	papers, err := b.attachments(ctx, s, m, came, item.Attachments)
+	if err != nil {
+		return nil, false, err
+	}
 	external := ""
 	switch sort {
 	case sortIntake:
-		external, numbers, before, err = b.intake(ctx, s, item, wait)
+		external, numbers, before, err = b.intake(ctx, s, item, papers, wait)
 	case sortService:
 		external = cmp.Or(item.Service.ExternalNumber, item.Key)
+		item.Service.Attachments = papers
 		numbers, before, err = b.service(ctx, s, *item.Service, external, wait)
+	case sortPapers:
+		external = item.Papers.External
+		numbers, err = b.papers(ctx, s, item, papers)
 	case sortRating:
 		external = item.Rating.External
 		numbers, err = b.rate(ctx, s, item)
@@ -209,6 +221,8 @@ func sortOf(item platforms.Item) string {
 		return sortWithdraw
 	case item.Visit != nil:
 		return sortVisit
+	case item.Papers != nil:
+		return sortPapers
 	default:
 		return ""
 	}
@@ -217,7 +231,7 @@ func sortOf(item platforms.Item) string {
 // intake accepts requests for a connection. What is wrong with one utility's is
 // no reason against the other's; the whole is sent or replayed again later, and
 // what was accepted stays accepted.
-func (b *Inbox) intake(ctx context.Context, s *senders.Sender, item platforms.Item, wait bool) (external string, numbers []string, before bool, err error) {
+func (b *Inbox) intake(ctx context.Context, s *senders.Sender, item platforms.Item, papers []casework.Attachment, wait bool) (external string, numbers []string, before bool, err error) {
 	requests := b.spread(s, item.Intake.Requests)
 	if len(requests) == 0 {
 		return "", nil, false, casework.Refuse(casework.Invalid, "no_request", casework.Say("来件中没有报装内容", "the message asks for nothing"))
@@ -227,7 +241,7 @@ func (b *Inbox) intake(ctx context.Context, s *senders.Sender, item platforms.It
 	var faults []itemFault
 	var ours []casework.Request
 	for _, r := range requests {
-		r.ExternalNumber = external
+		r.ExternalNumber, r.Attachments = external, papers
 		number, was, err := b.forward(ctx, s, r, len(requests) > 1)
 		switch f := casework.AsFault(err); {
 		case err == nil && number == "":

@@ -49,7 +49,7 @@ func Optional(fields []string, may ...string) []string {
 func RequestCodes(besides map[string]func(string) error) map[string]func(string) error {
 	codes := map[string]func(string) error{
 		"site.district": IsDistrict, "utility": IsUtility, "service": IsService, "applicant.kind": IsApplicantKind,
-		"demand.use": IsText, "demand.diameter": IsDiameter, "truth": IsTruth,
+		"demand.use": IsText, "demand.diameter": IsDiameter, "truth": IsTruth, Document: IsDocument,
 	}
 	maps.Copy(codes, besides)
 	return codes
@@ -401,19 +401,23 @@ func (r *Reading) Content(field string) (content []byte, contentType string) {
 func Content(v *Value) (content []byte, contentType string, err error) {
 	written := v.Text()
 	bare := strings.TrimPrefix(written, "data:")
-	plain := bare
+	plain, typed := bare, false
 	if before, after, found := strings.Cut(bare, ";base64,"); found {
-		contentType, plain = before, after
+		contentType, plain, typed = before, after, true
 	}
+	plain = oneLine.Replace(plain)
 	content, err = base64.StdEncoding.DecodeString(plain)
 	if err != nil || v.kind != text || plain == "" {
 		return nil, "", casework.Refuse(casework.Invalid, "bad_base64", casework.Say("不是有效的 Base64 内容", "not valid Base64"))
 	}
-	if base64.StdEncoding.EncodeToString(content) == plain && bare == written {
+	if base64.StdEncoding.EncodeToString(content) == plain && (typed || bare == written) {
 		v.spent = true
 	}
 	return content, contentType, nil
 }
+
+// oneLine takes away the ends of lines at which mail programs break Base64.
+var oneLine = strings.NewReplacer("\r", "", "\n", "")
 
 var (
 	quantity = regexp.MustCompile(`^(?:约)?(\d{1,9}(?:\.\d{1,6})?)(?:立方米|立方|方|m3|m³)?(?:/[天日d])?$`)

@@ -62,12 +62,13 @@ func New(file []byte, balances Balances) (*Adapter, error) {
 		file = wuhu
 	}
 	transfer := mapping.AccountFields("service", "servCode", "property.item", "property.unit",
-		"identity.content", "title.content", "contract.content")
+		"identity.content", "title.content", "contract.content", "attachments")
 	query := []string{"account!", "utility!", "servCode"}
 	settings := mapping.RepliesOf(gas, water, waterFee, jointTransfer, jointCheck)
 	f, err := mapping.Parse(file, mapping.Shape{
 		Messages: map[string][]string{
 			gas: transfer, water: transfer, jointTransfer: transfer, waterFee: query, jointCheck: query,
+			mapping.Material: mapping.MaterialFields(),
 			mapping.Answer: mapping.AnswerFields(),
 		},
 		Reports: []string{result, refusal},
@@ -160,10 +161,11 @@ func (a *Adapter) Read(m platforms.Message) ([]platforms.Item, error) {
 			s.Certificates = append(s.Certificates, casework.Certificate{Kind: c.kind, Content: content})
 		}
 	}
+	papers := r.Attachments()
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	item := platforms.Item{Key: s.ExternalNumber, Notes: r.Notes(), Service: &s}
+	item := platforms.Item{Key: s.ExternalNumber, Notes: r.Notes(), Service: &s, Attachments: papers}
 	s.Extra = r.Extra(item)
 	return []platforms.Item{item}, nil
 }

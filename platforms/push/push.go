@@ -40,9 +40,10 @@ type Options struct {
 func New(file []byte, o Options) (*Adapter, error) {
 	f, err := mapping.Parse(file, mapping.Shape{
 		Messages: map[string][]string{
-			Application:    mapping.RequestFields("utilities", "account"),
+			Application:    mapping.RequestFields("utilities", "account", "attachments"),
 			Step:           {"key!", "state!", "reason"},
-			mapping.Answer: mapping.AnswerFields(),
+			mapping.Material: mapping.MaterialFields(),
+			mapping.Answer:   mapping.AnswerFields(),
 		},
 		Reports: []string{Progress, Done},
 		Codes: mapping.RequestCodes(map[string]func(string) error{
@@ -115,7 +116,7 @@ func (a *Adapter) application(r *mapping.Reading) (platforms.Item, bool) {
 		if s.Holder = who; service == casework.TransferCase {
 			s.Holder, s.NewHolder = casework.AccountHolder{}, who
 		}
-		item := platforms.Item{Key: s.ExternalNumber, Service: &s}
+		item := platforms.Item{Key: s.ExternalNumber, Service: &s, Attachments: r.Attachments()}
 		s.Extra = r.Extra(item)
 		return item, true
 	}
@@ -123,7 +124,7 @@ func (a *Adapter) application(r *mapping.Reading) (platforms.Item, bool) {
 		r.Request(a.channel, "", false) // names whatever else is wrong
 		return platforms.Item{}, false
 	}
-	item := platforms.Item{Intake: &platforms.Intake{}}
+	item := platforms.Item{Intake: &platforms.Intake{}, Attachments: r.Attachments()}
 	for _, u := range utilities {
 		q := r.Request(a.channel, u, false)
 		item.Key = q.ExternalNumber

@@ -131,6 +131,9 @@ func (in *intake) takeUp(s *senders.Sender, m platforms.Message) (out platforms.
 		return out
 	}
 	for _, item := range items {
+		if item.Papers != nil {
+			continue // of what is asked for elsewhere
+		}
 		external, parts, follows := asked(item)
 		in.mu.Lock()
 		if follows && !in.known[s.ID+external] && !(item.Rating != nil && in.known[external]) {

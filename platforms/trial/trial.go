@@ -4,6 +4,7 @@ package trial
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -174,7 +175,7 @@ func valid(t testing.TB, item platforms.Item) {
 	t.Helper()
 	require.NotEmpty(t, item.Key)
 	set := 0
-	for _, is := range []bool{item.Intake != nil, item.Service != nil, item.Rating != nil, item.Withdraw != nil, item.Visit != nil} {
+	for _, is := range []bool{item.Intake != nil, item.Service != nil, item.Rating != nil, item.Withdraw != nil, item.Visit != nil, item.Papers != nil} {
 		if is {
 			set++
 		}
@@ -205,6 +206,12 @@ func valid(t testing.TB, item platforms.Item) {
 		require.NotEmpty(t, item.Withdraw.External)
 	case item.Visit != nil:
 		require.NotEmpty(t, item.Visit.External)
+	case item.Papers != nil:
+		require.NotEmpty(t, item.Attachments)
+	}
+	for _, a := range item.Attachments {
+		require.Contains(t, casework.BroughtKinds(), a.Kind)
+		require.True(t, len(a.Content) > 0 || a.Reference != "" || a.Upload != "", "an attachment has a file, or says where it lies")
 	}
 }
 
@@ -233,6 +240,11 @@ type leaf struct{ path, text string }
 // holds a message itself, in its parts.
 func (l leaf) within(said map[string]bool) bool {
 	if l.text == "" || said[l.text] {
+		return true
+	}
+	// A file is in its bytes: Base64 may be broken into lines, and its type is
+	// told by what is in it.
+	if _, plain, typed := strings.Cut(l.text, ";base64,"); said[strings.NewReplacer("\r", "", "\n", "").Replace(cmp.Or(plain, l.text))] && (typed || strings.ContainsAny(l.text, "\r\n")) {
 		return true
 	}
 	for _, inner := range opened(l.text) {

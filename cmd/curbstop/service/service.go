@@ -153,6 +153,7 @@ func (s *Service) StartWorker() error {
 
 		Billing:      billing,
 		Certificates: &activities.Certificates{Receipts: s.Store, Archive: s.Archive},
+		Attachments:  &activities.Attachments{Messages: received, Archive: s.Archive},
 	}, worker.Options{BuildID: s.Config.BuildID, Versioned: s.Config.BuildID != ""})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)

@@ -1,10 +1,9 @@
-package api
+package casework
 
 import (
 	"archive/zip"
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"slices"
@@ -12,8 +11,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
-
-	"github.com/curbstop/curbstop/casework"
 )
 
 // format is a kind of file that a case takes.
@@ -77,22 +74,18 @@ func isText(head []byte, _ io.ReaderAt, _ int64) bool {
 	return false
 }
 
-// recognise gives the media type of a file by what is in it. The name must say
-// the same, for a file is opened by its name where it is saved. The file is
-// left at its beginning.
-func recognise(file io.ReadSeeker, size int64, name string) (string, error) {
-	at, ok := file.(io.ReaderAt)
-	if !ok {
-		return "", fmt.Errorf("a form's file of type %T can't be read at a place", file)
-	}
+// RecogniseFile gives the media type of a file by what is in it. The name that
+// somebody gave it must say the same, for a file is opened by its name where it
+// is saved; without a name what is in it is enough, and [FileName] says it.
+func RecogniseFile(file io.ReaderAt, size int64, name string) (string, error) {
 	head := make([]byte, 512)
-	n, err := at.ReadAt(head, 0)
+	n, err := file.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
 	extension := strings.ToLower(path.Ext(name))
 	for _, f := range formats {
-		if slices.Contains(f.extensions, extension) && f.fits(head[:n], at, size) {
+		if (name == "" || slices.Contains(f.extensions, extension)) && f.fits(head[:n], file, size) {
 			return f.mediaType, nil
 		}
 	}
@@ -100,7 +93,27 @@ func recognise(file io.ReadSeeker, size int64, name string) (string, error) {
 	for i, f := range formats {
 		names[i] = f.name
 	}
-	return "", casework.Refuse(casework.Unsupported, "unsupported_file", casework.Sayf(
+	return "", Refuse(Unsupported, "unsupported_file", Sayf(
 		"不接受此类文件，或内容与扩展名不符；可上传：%s（不含宏）", "a file of a kind that is not accepted, or whose content is not what its name says; accepted: %s, without macros",
 		strings.Join(names, "、")))
+}
+
+// FileName is the title of a document with the extension of what it really is.
+func FileName(d Document) string {
+	name := strings.Map(func(r rune) rune {
+		if r < ' ' || strings.ContainsRune(`/\:*?"<>|`, r) {
+			return '_'
+		}
+		return r
+	}, d.Title)
+	mediaType, _, _ := strings.Cut(d.MediaType, ";")
+	for _, f := range formats {
+		if f.mediaType == mediaType && !slices.Contains(f.extensions, strings.ToLower(path.Ext(name))) {
+			return name + f.extensions[0]
+		}
+	}
+	if mediaType == "text/html" && path.Ext(name) != ".html" {
+		return name + ".html"
+	}
+	return name
 }
