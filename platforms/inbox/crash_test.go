@@ -3,13 +3,13 @@ package inbox
 import (
 	"context"
 	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/curbstop/curbstop/casework"
-	"github.com/curbstop/curbstop/testkit"
+	"github.com/curbstop/curbstop/contract"
+	"github.com/curbstop/curbstop/seal"
 )
 
 // Variables by which a test tells its child which database to use.
@@ -29,11 +29,7 @@ func TestAProcessIsKilledBetweenReceiptAndStart(t *testing.T) {
 		t.Fatal("it should have died")
 	}
 	w := newWorld(t)
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAProcessIsKilledBetweenReceiptAndStart$")
-	child.Env = append(os.Environ(), childDatabase+"="+w.url, childKeys+"="+w.keys, testkit.DatabaseURLVariable+"=")
-	out, err := child.CombinedOutput()
-	require.Error(t, err)
-	require.Equal(t, -1, child.ProcessState.ExitCode(), "killed by a signal: %s", out)
+	killedAt(t, t.Name(), childDatabase+"="+w.url, childKeys+"="+w.keys)
 	require.Equal(t, []string{"received"}, w.states())
 	require.Empty(t, w.receipts())
 	w.wait(lease)
@@ -48,9 +44,18 @@ func TestAProcessIsKilledBetweenReceiptAndStart(t *testing.T) {
 // killed is a desk at which the process dies.
 type killed struct{ Desk }
 
-func (killed) Start(context.Context, casework.Receipt, bool) error {
+func (killed) Start(context.Context, casework.Receipt, bool) error { return die() }
+
+func (killed) Do(context.Context, string, casework.Action, string) (contract.Done, error) {
+	return contract.Done{}, die()
+}
+
+// die kills this process: nothing is closed, rolled back or told.
+func die() error {
 	if p, err := os.FindProcess(os.Getpid()); err == nil {
-		_ = p.Kill() // nothing is closed, rolled back or told
+		_ = p.Kill()
 	}
 	select {}
 }
+
+func newKey() string { return seal.NewKey("test") }

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -167,7 +168,8 @@ type world struct {
 	t       testing.TB
 	inbox   *Inbox
 	api     *api.API
-	adapter *tiny
+	adapter *tiny // of the plain world
+	getenv  func(string) string
 	log     *bytes.Buffer
 	url     string
 	keys    string
@@ -233,8 +235,21 @@ func newWorld(t testing.TB) *world {
 // joined is one process more on the same database.
 func joined(t testing.TB, url, keys string) *world {
 	t.Helper()
+	a := &tiny{}
+	gives := func(a platforms.Adapter) func(senders.Setup) (platforms.Adapter, error) {
+		return func(senders.Setup) (platforms.Adapter, error) { return a, nil }
+	}
+	w := joinedBy(t, url, keys, file, senders.Adapters{"tiny": gives(a), "worded": gives(worded{a}), "tables": gives(tables{a})},
+		func(name string) string { return environment[name] })
+	w.adapter = a
+	return w
+}
+
+// joinedBy is one process more on the same database, with senders of its own.
+func joinedBy(t testing.TB, url, keys, file string, with senders.Adapters, getenv func(string) string) *world {
+	t.Helper()
 	w := &world{
-		t: t, adapter: &tiny{}, log: &bytes.Buffer{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, calendar.Shanghai), url: url, keys: keys,
+		t: t, getenv: getenv, log: &bytes.Buffer{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, calendar.Shanghai), url: url, keys: keys,
 		starts: map[string]int{}, did: map[string]int{},
 	}
 	ring, err := seal.ParseRing(keys)
@@ -242,13 +257,7 @@ func joined(t testing.TB, url, keys string) *world {
 	w.Store, err = store.Open(t.Context(), url, store.Options{Ring: ring, Now: w.clock})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
-	gives := func(a platforms.Adapter) func(senders.Setup) (platforms.Adapter, error) {
-		return func(senders.Setup) (platforms.Adapter, error) { return a, nil }
-	}
-	all, err := senders.Parse([]byte(file), senders.Options{
-		Adapters: senders.Adapters{"tiny": gives(w.adapter), "worded": gives(worded{w.adapter}), "tables": gives(tables{w.adapter})},
-		Getenv:   func(name string) string { return environment[name] },
-	})
+	all, err := senders.Parse([]byte(file), senders.Options{Adapters: with, Getenv: getenv})
 	require.NoError(t, err)
 	log := slog.New(slog.NewTextHandler(&locked{w: w.log}, nil))
 	w.inbox = New(Options{Senders: all, Book: w.Store, Desk: w, Utilities: []casework.Utility{casework.Water, casework.Gas}, Now: w.clock, Logger: log})
@@ -373,6 +382,7 @@ type post struct {
 	from               string
 	forwarded          string
 	method             string
+	contentType        string
 	header             map[string]string
 }
 
@@ -382,7 +392,7 @@ func (w *world) send(p post) *httptest.ResponseRecorder {
 		p.method = http.MethodPost
 	}
 	r := httptest.NewRequestWithContext(w.t.Context(), p.method, "/v1/platforms/"+p.sender+"/"+p.path, strings.NewReader(p.body))
-	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Content-Type", cmp.Or(p.contentType, "application/json"))
 	r.RemoteAddr = "203.0.113.9:1234"
 	if p.from != "" {
 		r.RemoteAddr = p.from + ":1234"
@@ -395,7 +405,7 @@ func (w *world) send(p post) *httptest.ResponseRecorder {
 	}
 	if s, ok := w.inbox.Senders.Find(p.sender); ok && p.nonce != "" {
 		var c casework.Check
-		ours := proof.New(s.Proof.Settings, true, func(name string) string { return environment[name] }, &c, "")
+		ours := proof.New(s.Proof.Settings, true, w.getenv, &c, "")
 		require.NoError(w.t, c.Err())
 		signed := proof.Request{Method: p.method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: r.Header, Body: []byte(p.body)}
 		require.NoError(w.t, ours.Sign(&signed, p.at, p.nonce))
