@@ -42,6 +42,8 @@ type Options struct {
 	// Billing is asked for balances, and what is asked of it is carried there by
 	// workflows; nil: this installation has no billing system.
 	Billing Billing
+	// Identity tells whose service code was scanned; nil: none can be read here.
+	Identity Identity
 	// Codec decodes payloads for the Temporal UI; nil switches /codec/decode off.
 	Codec converter.PayloadCodec
 	// Printout draws a case with its history as a page that prints; required.
@@ -105,12 +107,13 @@ func nonZero[T comparable](value, otherwise T) T {
 
 // API serves the routes. Make it with [New].
 type API struct {
-	store   Store
-	desk    Desk
-	archive Archive
-	billing Billing // nil where there is none
-	ring    *seal.Ring
-	codec   http.Handler // nil where decoding is off
+	store    Store
+	desk     Desk
+	archive  Archive
+	billing  Billing  // nil where there is none
+	identity Identity // nil where there is none
+	ring     *seal.Ring
+	codec    http.Handler // nil where decoding is off
 
 	printout    func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error)
 	paper       func(casework.DocumentKind, *casework.Case, time.Time) (string, []byte, error)
@@ -152,7 +155,7 @@ func New(o Options) (*API, error) {
 	}
 	limits := o.Limits.withDefaults()
 	a := &API{
-		store: o.Store, desk: o.Desk, archive: o.Archive, billing: o.Billing, ring: o.Ring, printout: o.Printout, paper: o.Paper,
+		store: o.Store, desk: o.Desk, archive: o.Archive, billing: o.Billing, identity: o.Identity, ring: o.Ring, printout: o.Printout, paper: o.Paper,
 		utilities: o.Utilities, hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
 		publicURL: o.PublicURL, temporalUI: o.TemporalUIURL, limits: limits, identities: identities,
 		strangers: newLimiter(limits.PublicPerMinute, now),
@@ -199,6 +202,7 @@ func (a *API) register() {
 	a.registerHealth()
 	a.registerSessions()
 	a.registerIntake()
+	a.registerServiceCodes()
 	a.registerJoint()
 	a.registerForwardings()
 	a.registerLists()

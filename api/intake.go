@@ -51,11 +51,27 @@ func (a *API) registerIntake() {
 	}, a.acceptRequest)
 }
 
-func (a *API) acceptRequest(ctx context.Context, in *struct{ Body casework.Request }) (*acceptanceReply, error) {
-	request := in.Body.Normalise()
+// requestInput is a request as somebody hands it in.
+type requestInput struct {
+	Body struct {
+		casework.Request
+		ServiceCode
+	}
+}
+
+func (a *API) acceptRequest(ctx context.Context, in *requestInput) (*acceptanceReply, error) {
+	request := in.Body.Request
 	if err := noAttachments(request.Attachments); err != nil {
 		return nil, err
 	}
+	request.ByServiceCode = false // what is said of that is not taken on trust
+	switch person, shown, err := a.shown(ctx, in.Body.ServiceCode.ServiceCode); {
+	case err != nil:
+		return nil, err
+	case shown:
+		request = person.Fill(request)
+	}
+	request = request.Normalise()
 	if request.ExternalNumber == "" {
 		// The sender has no number of its own, so the key stands for one: the
 		// same person sending the same again is answered with the first case.

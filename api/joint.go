@@ -33,8 +33,24 @@ func (a *API) registerJoint() {
 	}, a.withdrawJoint)
 }
 
-func (a *API) acceptJointRequest(ctx context.Context, in *struct{ Body casework.JointRequest }) (*jointReply, error) {
-	all, err := in.Body.Requests()
+// jointInput is a joint request as somebody hands it in.
+type jointInput struct {
+	Body struct {
+		casework.JointRequest
+		ServiceCode
+	}
+}
+
+func (a *API) acceptJointRequest(ctx context.Context, in *jointInput) (*jointReply, error) {
+	joint := in.Body.JointRequest
+	joint.ByServiceCode = false // what is said of that is not taken on trust
+	switch person, shown, err := a.shown(ctx, in.Body.ServiceCode.ServiceCode); {
+	case err != nil:
+		return nil, err
+	case shown:
+		joint = person.FillJoint(joint)
+	}
+	all, err := joint.Requests()
 	if err != nil {
 		return nil, err
 	}

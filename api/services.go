@@ -28,8 +28,24 @@ func (a *API) registerServices() {
 	}, a.extendOrder)
 }
 
-func (a *API) acceptService(ctx context.Context, in *struct{ Body casework.ServiceRequest }) (*acceptanceReply, error) {
-	request := in.Body.Normalise()
+// serviceInput is a service request as somebody hands it in.
+type serviceInput struct {
+	Body struct {
+		casework.ServiceRequest
+		ServiceCode
+	}
+}
+
+func (a *API) acceptService(ctx context.Context, in *serviceInput) (*acceptanceReply, error) {
+	request := in.Body.ServiceRequest
+	request.ByServiceCode = false // what is said of that is not taken on trust
+	switch person, shown, err := a.shown(ctx, in.Body.ServiceCode.ServiceCode); {
+	case err != nil:
+		return nil, err
+	case shown:
+		request = person.FillService(request)
+	}
+	request = request.Normalise()
 	if request.ExternalNumber == "" {
 		request.ExternalNumber = "key:" + callOf(ctx).updateID
 	}

@@ -325,6 +325,15 @@ func (k *Case) touchIntake(by Actor, now time.Time) {
 	default:
 		k.touch(now, by, ZeroApplication, false, Say("信息推送或主动上门，客户无需申请", "pushed or found by us; the customer need not apply"))
 	}
+	k.touchServiceCode(k.Request, by, now)
+}
+
+// touchServiceCode records that a service code stood for the papers by which
+// somebody says who they are.
+func (k *Case) touchServiceCode(r Request, by Actor, now time.Time) {
+	if r.ByServiceCode {
+		k.touch(now, by, ZeroDocument, false, Say("凭办事码自动填表，客户未带材料", "a service code filled in the form; the customer brought no paper"))
+	}
 }
 
 // Clone gives a deep copy, on which a decision can be tried. Changes not yet

@@ -16,12 +16,13 @@ type JointRequest struct {
 	ExternalNumber string                     `json:"external_number,omitempty" doc:"来件编号；同一渠道只收一次 the sender's own number; with the channel it is accepted once"`
 	Lane           Lane                       `json:"lane,omitempty" doc:"服务模式；不填按政策 service lane; chosen by policy where empty"`
 	Lead           bool                       `json:"lead,omitempty" doc:"尚未申请的意向 contact before an application"`
-	Applicant      Applicant                  `json:"applicant" doc:"申请单位或个人 applicant"`
-	Contact        Contact                    `json:"contact" doc:"联系人 whom to call"`
+	Applicant      Applicant                  `json:"applicant" required:"false" doc:"申请单位或个人 applicant"`
+	Contact        Contact                    `json:"contact" required:"false" doc:"联系人 whom to call"`
 	Site           Site                       `json:"site" doc:"用能地址 where"`
 	Demand         Demand                     `json:"demand" required:"false" doc:"共同的需求与建设周期 what holds for all"`
 	Demands        map[string]Demand          `json:"demands,omitempty" doc:"各能源各自的需求，按 utilities 的写法 the demand of each, by its name in utilities"`
 	Remark         string                     `json:"remark,omitempty" doc:"备注 remark"`
+	ByServiceCode  bool                       `json:"by_service_code,omitempty" readOnly:"true" doc:"凭办事码填写 filled in by a service code"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty" doc:"来件的其他内容，原样保留 what else the sender wrote, kept as it is"`
 }
 
@@ -55,7 +56,7 @@ func (j JointRequest) Requests() ([]Request, error) {
 		}
 		requests = append(requests, Request{
 			Utility: u, Channel: j.Channel, ExternalNumber: j.ExternalNumber, Lane: j.Lane, Lead: j.Lead, Applicant: j.Applicant, Contact: j.Contact,
-			Site: j.Site, Demand: j.demandOf(u), Remark: j.Remark, Extra: extra,
+			Site: j.Site, Demand: j.demandOf(u), Remark: j.Remark, ByServiceCode: j.ByServiceCode, Extra: extra,
 		})
 	}
 	return requests, nil

@@ -173,6 +173,7 @@ func (r Request) completedBy(said Request) Request {
 	d.DigsRoad = d.DigsRoad || said.Demand.DigsRoad
 	d.OccupiesWay = d.OccupiesWay || said.Demand.OccupiesWay
 	d.UsesGreen = d.UsesGreen || said.Demand.UsesGreen
+	r.ByServiceCode = r.ByServiceCode || said.ByServiceCode
 	r.Attachments = with(r.Attachments, said.Attachments)
 	if len(said.Extra) > 0 {
 		extra := make(map[string]json.RawMessage, len(r.Extra)+len(said.Extra))
@@ -265,6 +266,7 @@ func (k *Case) touchApplication(a Apply, now time.Time) {
 	default:
 		k.touch(now, a.Actor, ZeroApplication, false, Say("工作人员代办申请", "staff applied for the customer"))
 	}
+	k.touchServiceCode(a.Request, a.Actor, now)
 }
 
 // endFollowUp ends the follow-up of a lead that waits no longer.

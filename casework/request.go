@@ -150,8 +150,8 @@ type Request struct {
 	ExternalNumber string    `json:"external_number,omitempty" doc:"来件编号；同一渠道只收一次 the sender's own number; with the channel it is accepted once"` // the sender's own number; with the channel it is accepted once
 	Lane           Lane      `json:"lane,omitempty" doc:"服务模式；不填按政策 service lane; chosen by policy where empty"`                                  // empty: chosen by policy
 	Lead           bool      `json:"lead,omitempty" doc:"尚未申请的意向 contact before an application"`                                                  // contact before an application exists
-	Applicant      Applicant `json:"applicant" doc:"申请单位或个人 applicant"`
-	Contact        Contact   `json:"contact" doc:"联系人 whom to call"`
+	Applicant      Applicant `json:"applicant" required:"false" doc:"申请单位或个人 applicant"`
+	Contact        Contact   `json:"contact" required:"false" doc:"联系人 whom to call"`
 	Site           Site      `json:"site" doc:"用能地址 where"`
 	Demand         Demand    `json:"demand" doc:"用能需求 demand"`
 	Remark         string    `json:"remark,omitempty" doc:"备注 remark"`
@@ -159,6 +159,8 @@ type Request struct {
 	// the same one belongs to the lead that was opened for it.
 	Project string `json:"project,omitempty" doc:"投资项目代码 code of the project"`
 	Visit   *Visit `json:"visit,omitempty" doc:"走访记录，走访摸排时填写 the visit that found it"`
+	// ByServiceCode tells that a service code (办事码) filled in who it is.
+	ByServiceCode bool `json:"by_service_code,omitempty" readOnly:"true" doc:"凭办事码填写 filled in by a service code"`
 	// Attachments are the papers that came along with it, without their files.
 	// They are ours to note: nobody who hands in a request names them.
 	Attachments []Attachment `json:"attachments,omitempty" readOnly:"true" doc:"随件材料；由系统登记，不能填报 papers that came along; noted by the system, never handed in"`

@@ -25,8 +25,9 @@ type ServiceRequest struct {
 	Certificates   []Certificate              `json:"certificates,omitempty"`
 	Order          *HotlineOrder              `json:"order,omitempty"` // of 12345
 	Reason         string                     `json:"reason,omitempty"`
-	Attachments    []Attachment               `json:"attachments,omitempty" readOnly:"true"` // as those of a [Request]
-	Extra          map[string]json.RawMessage `json:"extra,omitempty"`                     // what else the sender wrote
+	ByServiceCode  bool                       `json:"by_service_code,omitempty" readOnly:"true"` // as that of a [Request]
+	Attachments    []Attachment               `json:"attachments,omitempty" readOnly:"true"`     // as those of a [Request]
+	Extra          map[string]json.RawMessage `json:"extra,omitempty"`                           // what else the sender wrote
 }
 
 // AccountHolder is in whose name an account is (户主). It is personal data.
@@ -212,7 +213,7 @@ func (r ServiceRequest) AcceptedBy() string {
 func (r ServiceRequest) Request() Request {
 	out := Request{
 		Utility: r.Utility, Channel: r.Channel, ExternalNumber: r.ExternalNumber,
-		Site: Site{District: r.District, Address: r.Address}, Attachments: r.Attachments,
+		Site: Site{District: r.District, Address: r.Address}, ByServiceCode: r.ByServiceCode, Attachments: r.Attachments,
 	}
 	if out.Site.District == "" {
 		out.Site.District = AllDistricts
@@ -237,7 +238,7 @@ func (r ServiceRequest) Request() Request {
 func ServiceOf(r Request, service CaseKind, words string) ServiceRequest {
 	out := ServiceRequest{
 		Service: service, Utility: r.Utility, Channel: r.Channel, ExternalNumber: r.ExternalNumber,
-		District: r.Site.District, Address: r.Site.Address, Reason: words, Attachments: r.Attachments, Extra: r.Extra,
+		District: r.Site.District, Address: r.Site.Address, Reason: words, ByServiceCode: r.ByServiceCode, Attachments: r.Attachments, Extra: r.Extra,
 	}
 	who := AccountHolder{Name: r.Applicant.Name, Phone: r.Contact.Phone, CreditCode: r.Applicant.CreditCode}
 	switch service {

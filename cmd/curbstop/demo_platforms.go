@@ -62,6 +62,7 @@ func (o *outside) meet(ctx context.Context, e *embedded, c *service.Config, data
 		return err
 	}
 	c.SendersFile = filepath.Join(dataDir, "demo-senders.yaml")
+	c.IdentityURL, c.IdentityServiceID = "http://"+o.options.Listen+"/identity/swap", "CURBSTOP-DEMO"
 	// What people wait days for takes seconds here.
 	c.ReportSettle, c.ReportRetry = time.Second, 2*time.Second
 	return os.WriteFile(c.SendersFile, o.options.Senders, 0o600)

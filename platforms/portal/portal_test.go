@@ -141,19 +141,22 @@ func TestServiceCodeTellsWhoShowsIt(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer string
-		person portal.Person
+		person casework.Person
 		code   string
 	}{
-		"good":    {`{"perUserVo.bindPhone":"13800000003","perUserVo.credentNo":"340202199001011231","perUserVo.name":"测试王丙"}`, portal.Person{Name: "测试王丙", Phone: "13800000003", ResidentID: "340202199001011231"}, ""},
-		"nested":  {`{"code":0,"data":{"perUserVo":{"bindPhone":"13800000003","credentNo":"34020219900101123１","name":"测试王丙"}}}`, portal.Person{Name: "测试王丙", Phone: "13800000003", ResidentID: "340202199001011231"}, ""},
-		"expired": {`{"code":401}`, portal.Person{}, "service_code_expired"},
-		"broken":  {`<html>`, portal.Person{}, "message_not_understood"},
+		"good":    {`{"perUserVo.bindPhone":"13800000003","perUserVo.credentNo":"340202199001011231","perUserVo.name":"测试王丙"}`, casework.Person{Name: "测试王丙", Phone: "13800000003", ResidentID: "340202199001011231"}, ""},
+		"nested":  {`{"code":0,"data":{"perUserVo":{"bindPhone":"13800000003","credentNo":"34020219900101123１","name":"测试王丙"}}}`, casework.Person{Name: "测试王丙", Phone: "13800000003", ResidentID: "340202199001011231"}, ""},
+		"expired": {`{"code":401}`, casework.Person{}, "service_code_expired"},
+		"broken":  {`<html>`, casework.Person{}, "service_code_unavailable"},
+		"half":    {`{"perUserVo.name":"测试王丙"}`, casework.Person{}, "service_code_incomplete"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(c.answer)) }))
 			defer server.Close()
-			p, err := portal.Wanshitong{Client: server.Client(), URL: server.URL, ServiceID: "TEST-SERVICE-ID"}.Person(t.Context(), "TESTTOKEN")
+			exchange, err := portal.NewWanshitong(server.URL, "TEST-SERVICE-ID", "")
+			require.NoError(t, err)
+			p, err := exchange.Person(t.Context(), "TESTTOKEN")
 			assert.Equal(t, c.person, p)
 			if c.code == "" {
 				require.NoError(t, err)
@@ -164,16 +167,12 @@ func TestServiceCodeTellsWhoShowsIt(t *testing.T) {
 	}
 }
 
-func TestServiceCodeFillsTheForm(t *testing.T) {
+func TestExchangeOfServiceCodesNeedsAnAddressAndAService(t *testing.T) {
 	t.Parallel()
-	p := portal.Person{Name: "测试王丙", Phone: "13800000003"}
-	assert.Equal(t, casework.Request{
-		Applicant: casework.Applicant{Name: "测试王丙", Person: true}, Contact: casework.Contact{Name: "测试王丙", Phone: "13800000003"},
-	}, p.Fill(casework.Request{}))
-	own := casework.Applicant{Name: "测试置业有限公司", CreditCode: "91340200MA8TEAT00J"}
-	assert.Equal(t, casework.Request{
-		Applicant: own, Contact: casework.Contact{Name: "测试王丙", Phone: "13800000003"},
-	}, p.Fill(casework.Request{Applicant: own}))
+	for _, c := range [][2]string{{"", "S"}, {"ftp://h/x", "S"}, {"https://u:p@h/x", "S"}, {"https://h/x", ""}} {
+		_, err := portal.NewWanshitong(c[0], c[1], "")
+		require.Error(t, err, "%v", c)
+	}
 }
 
 func FuzzRead(f *testing.F) {

@@ -69,7 +69,7 @@ func New(file []byte, balances Balances) (*Adapter, error) {
 		Messages: map[string][]string{
 			gas: transfer, water: transfer, jointTransfer: transfer, waterFee: query, jointCheck: query,
 			mapping.Material: mapping.MaterialFields(),
-			mapping.Answer: mapping.AnswerFields(),
+			mapping.Answer:   mapping.AnswerFields(),
 		},
 		Reports: []string{result, refusal},
 		Codes: mapping.RequestCodes(map[string]func(string) error{

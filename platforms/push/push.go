@@ -40,8 +40,8 @@ type Options struct {
 func New(file []byte, o Options) (*Adapter, error) {
 	f, err := mapping.Parse(file, mapping.Shape{
 		Messages: map[string][]string{
-			Application:    mapping.RequestFields("utilities", "account", "attachments"),
-			Step:           {"key!", "state!", "reason"},
+			Application:      mapping.RequestFields("utilities", "account", "attachments"),
+			Step:             {"key!", "state!", "reason"},
 			mapping.Material: mapping.MaterialFields(),
 			mapping.Answer:   mapping.AnswerFields(),
 		},

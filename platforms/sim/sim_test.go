@@ -14,6 +14,7 @@ import (
 
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/platforms"
+	"github.com/curbstop/curbstop/platforms/portal"
 	"github.com/curbstop/curbstop/platforms/sim"
 	"github.com/curbstop/curbstop/testkit"
 )
@@ -109,6 +110,22 @@ func TestAllPlatformsAtOnce(t *testing.T) {
 	require.Equal(t, uint64(3), ledger.Seed)
 	require.True(t, ledger.Held)
 	require.GreaterOrEqual(t, len(ledger.Entries), 40)
+}
+
+// A service code is exchanged with the stand-in as with the province.
+func TestServiceCodesAreExchanged(t *testing.T) {
+	t.Parallel()
+	w := newIntake(t).open(sim.Options{Seed: 1}, only(t, "portal"))
+	exchange, err := portal.NewWanshitong("http://"+w.Address()+"/identity/swap", "TEST-SERVICE-ID", "")
+	require.NoError(t, err)
+	got, err := exchange.Person(t.Context(), "TESTTOKEN")
+	require.NoError(t, err)
+	require.Equal(t, casework.Person{Name: "测试王丙", Phone: "13800000003", ResidentID: "340207198505050020"}, got)
+	_, err = exchange.Person(t.Context(), "TESTTOKEN-expired")
+	require.Equal(t, "service_code_expired", casework.AsFault(err).Code)
+	require.NoError(t, w.Close())
+	_, err = exchange.Person(t.Context(), "TESTTOKEN")
+	require.Equal(t, casework.Unavailable, casework.AsFault(err).Kind)
 }
 
 // The stand-in's judgement is worth something only if it finds fault.

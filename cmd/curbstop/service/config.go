@@ -19,6 +19,7 @@ import (
 
 	"github.com/curbstop/curbstop/billing/rest"
 	"github.com/curbstop/curbstop/notify"
+	"github.com/curbstop/curbstop/platforms/portal"
 	"github.com/curbstop/curbstop/platforms/property"
 	"github.com/curbstop/curbstop/platforms/senders"
 	"github.com/curbstop/curbstop/policy"
@@ -28,22 +29,27 @@ import (
 // Config is read from the environment; docs/runbook.md explains each variable.
 // A variable that is set but empty counts as not set.
 type Config struct {
-	DatabaseURL    string   `env:"CURBSTOP_DATABASE_URL"`
-	Listen         string   `env:"CURBSTOP_LISTEN"`
-	BlobURL        string   `env:"CURBSTOP_BLOB_URL"`
-	JWTKey         string   `env:"CURBSTOP_JWT_KEY"`
-	OIDCIssuer     string   `env:"CURBSTOP_OIDC_ISSUER"`
-	OIDCAudience   string   `env:"CURBSTOP_OIDC_AUDIENCE"`
-	SealKeys       string   `env:"CURBSTOP_SEAL_KEYS"`
-	PolicyFile     string   `env:"CURBSTOP_POLICY"`
-	OutletsFile    string   `env:"CURBSTOP_OUTLETS"`
-	SendersFile    string   `env:"CURBSTOP_SENDERS"`
-	TemporalUIURL  string   `env:"CURBSTOP_TEMPORAL_UI_URL"`
-	PublicURL      string   `env:"CURBSTOP_PUBLIC_URL"`
-	Hotline        string   `env:"CURBSTOP_HOTLINE"`
-	BillingURL     string   `env:"CURBSTOP_BILLING_URL"` // empty: no billing system
-	BillingToken   string   `env:"CURBSTOP_BILLING_TOKEN"`
-	TrustedProxies []string `env:"CURBSTOP_TRUSTED_PROXIES"`
+	DatabaseURL   string `env:"CURBSTOP_DATABASE_URL"`
+	Listen        string `env:"CURBSTOP_LISTEN"`
+	BlobURL       string `env:"CURBSTOP_BLOB_URL"`
+	JWTKey        string `env:"CURBSTOP_JWT_KEY"`
+	OIDCIssuer    string `env:"CURBSTOP_OIDC_ISSUER"`
+	OIDCAudience  string `env:"CURBSTOP_OIDC_AUDIENCE"`
+	SealKeys      string `env:"CURBSTOP_SEAL_KEYS"`
+	PolicyFile    string `env:"CURBSTOP_POLICY"`
+	OutletsFile   string `env:"CURBSTOP_OUTLETS"`
+	SendersFile   string `env:"CURBSTOP_SENDERS"`
+	TemporalUIURL string `env:"CURBSTOP_TEMPORAL_UI_URL"`
+	PublicURL     string `env:"CURBSTOP_PUBLIC_URL"`
+	Hotline       string `env:"CURBSTOP_HOTLINE"`
+	BillingURL    string `env:"CURBSTOP_BILLING_URL"` // empty: no billing system
+	BillingToken  string `env:"CURBSTOP_BILLING_TOKEN"`
+	// IdentityURL is where the tokens of service codes (办事码) are exchanged; empty:
+	// none can be read.
+	IdentityURL       string   `env:"CURBSTOP_IDENTITY_URL"`
+	IdentityServiceID string   `env:"CURBSTOP_IDENTITY_SERVICE_ID"`
+	IdentityRoleCode  string   `env:"CURBSTOP_IDENTITY_ROLE_CODE"`
+	TrustedProxies    []string `env:"CURBSTOP_TRUSTED_PROXIES"`
 	// PublicPerMinute bounds the calls of customers without a login, per
 	// address; zero takes the API's default.
 	PublicPerMinute int    `env:"CURBSTOP_PUBLIC_PER_MINUTE"`
@@ -124,6 +130,18 @@ func (c Config) billing() (*rest.Client, error) {
 		return nil, fmt.Errorf("CURBSTOP_BILLING_URL: %w", err)
 	}
 	return client, nil
+}
+
+// identity tells whose service code was scanned; nil where that is not connected.
+func (c Config) identity() (*portal.Wanshitong, error) {
+	if c.IdentityURL == "" {
+		return nil, nil //nolint:nilnil // an installation without service codes
+	}
+	exchange, err := portal.NewWanshitong(c.IdentityURL, c.IdentityServiceID, c.IdentityRoleCode)
+	if err != nil {
+		return nil, fmt.Errorf("CURBSTOP_IDENTITY_URL, CURBSTOP_IDENTITY_SERVICE_ID: %w", err)
+	}
+	return exchange, nil
 }
 
 // Senders reads the file of those who send us messages and are told of the

@@ -225,6 +225,12 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	if billing != nil {
 		options.Billing = billing
 	}
+	switch identity, err := s.Config.identity(); {
+	case err != nil:
+		return err
+	case identity != nil:
+		options.Identity = identity
+	}
 	a, err := api.New(options)
 	if err != nil {
 		return err
