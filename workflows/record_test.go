@@ -158,6 +158,23 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 			l.must(application())
 			l.straight(demo.Choices{})
 		},
+		// Papers that came along, that come later, and with the application of a lead.
+		"attachments": func(l *live) {
+			filed := func(n int) {
+				l.await(func(k *casework.Case) bool { return len(k.Tasks) > 0 && len(k.Unfiled()) == 0 && len(k.Request.Attachments) == n })
+			}
+			filed(2)
+			platform := casework.By{Actor: casework.Actor{ID: "gonggai", Roles: []casework.Role{casework.Platform}, Districts: []casework.District{casework.AllDistricts}}}
+			l.must(casework.BringAttachments{By: platform, Attachments: []casework.Attachment{sent("M2-1", "M1", casework.RequestPaper)}})
+			filed(3)
+			l.must(enter(l.snapshot().Tasks[0], casework.ContactInput{Nobody: true, Note: "园区尚未定企业"}))
+			l.finish(casework.AssessNetwork, demo.Choices{})
+			apply := application()
+			apply.Request.Attachments = []casework.Attachment{sent("M3-1", "M1", casework.RequestPaper)}
+			l.must(apply)
+			filed(4)
+			l.straight(demo.Choices{})
+		},
 		// A bad review starts the workflow of a closed case again.
 		"reopened": func(l *live) {
 			l.straight(demo.Choices{})
@@ -185,8 +202,14 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 			if name == "gas" {
 				in.Request.Utility, in.Request.Applicant.CreditCode = casework.Gas, ""
 			}
-			if name == "lead" {
+			if name == "lead" || name == "attachments" {
 				in.Request = aLead(casework.Water)
+			}
+			if name == "attachments" {
+				r.mu.Lock()
+				r.messages = map[string][]byte{"M1": png, "M0": []byte("<html>")} // no other case looks there
+				r.mu.Unlock()
+				in.Request.Attachments = []casework.Attachment{sent("M1-1", "M1", casework.RequestPaper), sent("M0-1", "M0", casework.RequestPaper)}
 			}
 			// The server's caches learn of new search attributes within seconds.
 			require.EventuallyWithT(t, func(t *assert.CollectT) {
