@@ -90,6 +90,9 @@ func (in *intake) receive(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
+	if len(body) == 0 {
+		body = []byte(r.URL.RawQuery) // who asks by GET says it there
+	}
 	proved, err := s.Proof.Verify(proof.Request{Method: r.Method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Header: r.Header, Body: body})
 	if err != nil || !s.Proof.InTime(proved, time.Now()) || !in.fresh(id, proved.Once, kind, body) {
 		w.WriteHeader(http.StatusUnauthorized)

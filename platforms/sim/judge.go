@@ -47,7 +47,7 @@ func (r *Rule) look(e Entry, ok bool, said string, args ...any) {
 func judge(entries []Entry, waiting []string) Verdict {
 	return Verdict{Rules: []Rule{
 		oneNumber(entries), duplicates(entries), garbageKept(entries), nothingForged(entries), comeAhead(entries),
-		afterEnds(entries), rowsSettled(entries), proved(entries), inOrder(entries), toldAtOnce(waiting), answered(entries),
+		afterEnds(entries), rowsSettled(entries), proved(entries), inOrder(entries), toldAtOnce(waiting), answered(entries), echoes(entries),
 	}}
 }
 

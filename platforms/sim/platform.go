@@ -273,6 +273,7 @@ var platformsBy = map[string]platform{
 		}, "params.serviceNumber", "params.serviceNumber", "params.serviceTime@", "params.taskCode", "params.userName"),
 	},
 	"gonggai": {first: received},
+	wechat:    {},
 }
 
 // breaks are the ways in which a message is damaged on its way.

@@ -309,6 +309,11 @@ func (w *World) Play(ctx context.Context) error {
 	var sending sync.WaitGroup
 	defer sending.Wait()
 	slots := make(chan struct{}, parallel)
+	for _, s := range w.senders {
+		if s.Adapter == wechat {
+			w.greet(ctx, s)
+		}
+	}
 	for _, e := range w.plan() {
 		if tick != nil {
 			select {

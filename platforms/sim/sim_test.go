@@ -112,6 +112,17 @@ func TestAllPlatformsAtOnce(t *testing.T) {
 	require.GreaterOrEqual(t, len(ledger.Entries), 40)
 }
 
+// The WeChat account verifies our address, and its users write to it.
+func TestAddressIsVerified(t *testing.T) {
+	t.Parallel()
+	w := newIntake(t).open(sim.Options{Seed: 5}, only(t, "wechat"))
+	require.NoError(t, w.Play(t.Context()))
+	require.True(t, w.Judge().Held(), w.Judge().String())
+	rules := w.Judge().Rules
+	require.Equal(t, 3, rules[len(rules)-1].Looked)
+	require.Len(t, w.Ledger(), 3)
+}
+
 // A service code is exchanged with the stand-in as with the province.
 func TestServiceCodesAreExchanged(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 
 // sending is how a message is sent, and how it is put down.
 type sending struct {
+	method string // empty: POST
 	wrong  Wrong
 	how    string
 	ago    time.Duration // the clock is behind by this much
@@ -118,7 +120,7 @@ func (w *World) post(ctx context.Context, s sender, m message, how sending) (sta
 	if nonce == "" {
 		nonce = rand.Text()
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, cmp.Or(how.method, http.MethodPost), to.String(), http.NoBody)
 	if err != nil {
 		return 0, retry, nil, err
 	}
