@@ -70,6 +70,7 @@ func install(ctx context.Context) (*installation, error) {
 		DatabaseURL: p.stack.PostgresURL("curbstop"), TemporalAddress: p.stack.TemporalAddress, Listen: "127.0.0.1:0",
 		BlobURL: "file://" + filepath.Join(p.stack.DataDir, "documents"), Policy: &rules, PublicPerMinute: 1_000_000,
 		SendersFile: filepath.Join(p.stack.DataDir, "senders.yaml"), ReportSettle: 100 * time.Millisecond, ReportRetry: 200 * time.Millisecond,
+		IdentityURL: "http://" + p.world + "/identity/swap", IdentityServiceID: "TEST-SERVICE-ID",
 	}
 	if _, err := p.config.LocalKeys(p.stack.DataDir); err != nil {
 		return p, err

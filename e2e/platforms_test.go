@@ -100,9 +100,64 @@ func TestPlatformsOutside(t *testing.T) {
 			cut = e
 		}
 	}
+	papers(t, w)
+	serviceCode(t)
 	require.NotEmpty(t, cut.Kept, "the seed sends no garbage as the portal; take another")
 	mend(t, w, cut)
 	complete(t, w)
+}
+
+// papers sees that what the platform sent along lies in the cases' files.
+func papers(t *testing.T, w *sim.World) {
+	t.Helper()
+	looked := 0
+	for _, e := range w.Ledger() {
+		if e.Platform != "gonggai-rest" || !e.Good || e.Wrong != "" || len(e.Numbers) == 0 || ahead(w, e) {
+			continue
+		}
+		looked++
+		var filed []casework.Document
+		require.Eventually(t, func() bool {
+			k, err := place.Store.Case(t.Context(), e.Numbers[0])
+			require.NoError(t, err)
+			filed = slices.DeleteFunc(k.Documents, func(d casework.Document) bool { return d.Message == "" })
+			return len(k.Unfiled()) == 0
+		}, 20*time.Second, 100*time.Millisecond, "the papers of %s are not filed", e.Numbers[0])
+		require.NotEmpty(t, filed, "%s %s", e.Kind, e.Body)
+		for _, d := range filed {
+			require.Equal(t, "image/png", d.MediaType)
+			require.Equal(t, "gonggai-rest", d.By)
+			file, err := place.Archive.Open(t.Context(), d.Key)
+			require.NoError(t, err)
+			require.NoError(t, file.Close())
+		}
+	}
+	require.Positive(t, looked, "the seed sends nothing with papers; take another")
+}
+
+// serviceCode hands in a request for who shows a service code at a window.
+func serviceCode(t *testing.T) {
+	t.Helper()
+	hall := as(casework.ServiceHall)
+	var read struct {
+		ServiceCode string `json:"service_code"`
+		Name        string `json:"name"`
+	}
+	require.NoError(t, hall.Post(t.Context(), "/v1/service-codes", "", map[string]string{"token": "TESTTOKEN"}, &read))
+	require.Equal(t, "测*", read.Name)
+	var got opened
+	require.NoError(t, hall.Post(t.Context(), "/v1/connection-requests", "service-code-1", map[string]any{
+		"utility": "water", "channel": "service_hall", "external_number": "service-code-1", "service_code": read.ServiceCode, "demand": map[string]any{},
+		"site": casework.Site{District: "340202", Address: "芜湖市镜湖区测试路9号"},
+	}, &got))
+	var k *casework.Case
+	require.Eventually(t, func() bool {
+		var err error
+		k, err = place.Store.Case(t.Context(), got.Number)
+		return err == nil
+	}, 20*time.Second, 100*time.Millisecond)
+	require.Equal(t, casework.Contact{Name: "测试王丙", Phone: "13800000003"}, k.Request.Contact)
+	require.Equal(t, []casework.Zero{casework.ZeroErrand}, k.Score().Broken)
 }
 
 // served are the utilities that can be asked for.
