@@ -30,7 +30,7 @@ func (p province) Person(_ context.Context, token string) (casework.Person, erro
 
 func withIdentity(i Identity) func(*Options) { return func(o *Options) { o.Identity = i } }
 
-func scan(w *world, t testing.TB, as, token string) serviceCodeView {
+func scan(t testing.TB, w *world, as, token string) serviceCodeView {
 	t.Helper()
 	return read[serviceCodeView](t, w.act(t, asked{as: as, path: "/v1/service-codes", body: object{"token": token}}), 201)
 }
@@ -107,7 +107,7 @@ func TestServiceCodesAreRefused(t *testing.T) {
 			"utility": "water", "channel": "service_hall", "site": goodRequest().Site, "demand": object{}, "service_code": code,
 		}}
 	}
-	ours := scan(w, t, "service_hall", "T-1").ServiceCode
+	ours := scan(t, w, "service_hall", "T-1").ServiceCode
 	for name, q := range map[string]asked{"another's": request("taskforce", ours), "none of ours": request("service_hall", "QUJD"), "no code": request("service_hall", "?")} {
 		require.Equal(t, []string{"service_code"}, fields(refused(t, w.ask(t, q), 422, "invalid_input")), name)
 	}

@@ -98,6 +98,9 @@ func (a BringAttachments) Apply(k *Case, now time.Time) error {
 		return err
 	}
 	before := len(k.Request.Attachments)
+	if before >= maxDocuments {
+		return Refuse(Conflict, "too_many_documents", Sayf("每案最多 %d 份材料", "a case holds at most %d documents", maxDocuments))
+	}
 	k.Request.Attachments = with(k.Request.Attachments, a.Attachments)
 	if n := len(k.Request.Attachments) - before; n > 0 {
 		k.record(now, a.Actor, AttachmentsBrought, "", Sayf("来件补送材料 %d 份", "%d papers came after the request", n), nil)

@@ -1,5 +1,7 @@
 package casework
 
+import "slices"
+
 // Person is who showed a service code (办事码) at a window: their name, number
 // and identity are verified, so that nobody asks for them. It is personal data.
 type Person struct {
@@ -59,6 +61,6 @@ func (p Person) FillService(r ServiceRequest) ServiceRequest {
 			return r
 		}
 	}
-	r.Certificates = append(r.Certificates[:len(r.Certificates):len(r.Certificates)], Certificate{Kind: IdentityCertificate, Number: p.ResidentID})
+	r.Certificates = append(slices.Clip(r.Certificates), Certificate{Kind: IdentityCertificate, Number: p.ResidentID})
 	return r
 }

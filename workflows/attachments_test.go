@@ -10,7 +10,6 @@ import (
 	"github.com/curbstop/curbstop/casework"
 )
 
-
 // sent is a paper that came along in a message.
 func sent(id, message string, kind casework.DocumentKind) casework.Attachment {
 	return casework.Attachment{ID: id, Kind: kind, Title: "营业执照.png", Sender: "gonggai", Message: message, SHA256: "aa"}

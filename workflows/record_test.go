@@ -161,7 +161,9 @@ func TestRecord(t *testing.T) { //nolint:tparallel // the cases share one server
 		// Papers that came along, that come later, and with the application of a lead.
 		"attachments": func(l *live) {
 			filed := func(n int) {
-				l.await(func(k *casework.Case) bool { return len(k.Tasks) > 0 && len(k.Unfiled()) == 0 && len(k.Request.Attachments) == n })
+				l.await(func(k *casework.Case) bool {
+					return len(k.Tasks) > 0 && len(k.Unfiled()) == 0 && len(k.Request.Attachments) == n
+				})
 			}
 			filed(2)
 			platform := casework.By{Actor: casework.Actor{ID: "gonggai", Roles: []casework.Role{casework.Platform}, Districts: []casework.District{casework.AllDistricts}}}

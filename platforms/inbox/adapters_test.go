@@ -283,7 +283,7 @@ func killedAt(t *testing.T, name string, environment ...string) {
 	for part := range strings.SplitSeq(name, "/") {
 		parts = append(parts, "^"+regexp.QuoteMeta(part)+"$")
 	}
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+strings.Join(parts, "/")) //nolint:gosec // this very test
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run="+strings.Join(parts, "/"))
 	child.Env = append(append(os.Environ(), environment...), testkit.DatabaseURLVariable+"=")
 	out, err := child.CombinedOutput()
 	require.Error(t, err)

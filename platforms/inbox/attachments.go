@@ -22,6 +22,13 @@ const maxTitle = 200
 func (b *Inbox) attachments(ctx context.Context, s *senders.Sender, m casework.InboxMessage, n int, came []platforms.Attachment) ([]casework.Attachment, error) {
 	var all []casework.Attachment
 	for i, c := range came {
+		if i == maxAttachments {
+			rest := len(came) - i
+			return append(all, casework.Attachment{
+				ID: fmt.Sprintf("%s-%d", m.ID, n+i+1), Kind: casework.RequestPaper, Title: fmt.Sprintf("其余 %d 份", rest), Sender: s.ID, Message: m.ID,
+				Left: casework.Sayf("一件最多归档 %[1]d 份，其余 %[2]d 份留在来件中", "at most %[1]d papers of one request are filed; %[2]d more stay in the message", maxAttachments, rest),
+			}), nil
+		}
 		a := casework.Attachment{
 			ID: fmt.Sprintf("%s-%d", m.ID, n+i+1), Kind: cmp.Or(c.Kind, casework.RequestPaper), Sender: s.ID, Message: m.ID, Reference: c.Reference,
 		}
@@ -43,6 +50,9 @@ func (b *Inbox) attachments(ctx context.Context, s *senders.Sender, m casework.I
 	}
 	return all, nil
 }
+
+// maxAttachments bounds what travels with one request.
+const maxAttachments = 100
 
 // maxReference is how long a number or a link may be, in characters.
 const maxReference = 500
@@ -108,7 +118,7 @@ func (b *Inbox) Attachment(ctx context.Context, a casework.Attachment) ([]byte, 
 
 // papers tells the cases that a sender knows under a number of papers that came
 // after the request. Those of a file that is sent ahead, and those of what has no
-// case or whose case has ended, stay in their message.
+// case, or whose case has ended or is full, stay in their message.
 func (b *Inbox) papers(ctx context.Context, s *senders.Sender, item platforms.Item, came []casework.Attachment) ([]string, error) {
 	if item.Papers.External == "" {
 		return nil, nil
@@ -122,7 +132,7 @@ func (b *Inbox) papers(ctx context.Context, s *senders.Sender, item platforms.It
 		switch got, err := b.each(ctx, s, sortPapers, item.Key, []string{number}, casework.BringAttachments{By: casework.By{Actor: s.Actor()}, Attachments: came}); {
 		case err == nil:
 			told = append(told, got...)
-		case casework.AsFault(err).Code != "case_ended":
+		case casework.AsFault(err).Code != "case_ended" && casework.AsFault(err).Code != "too_many_documents":
 			return told, err
 		}
 	}

@@ -90,3 +90,16 @@ func TestPapersThatHaveNoCase(t *testing.T) {
 	require.Equal(t, []string{"taken_up"}, w.states())
 	require.Empty(t, w.receipts())
 }
+
+// What travels with a request is bounded; the rest is named and stays in its message.
+func TestAThousandPapers(t *testing.T) {
+	t.Parallel()
+	w := withAdapters(t, testkit.Database(t), newKey(), "postgres://nowhere")
+	order := trial.With(sample(t, "hotline", "hotline-workorder.json", "order_push"), "areaCode", "340207", "accessory", strings.Repeat("https://x.invalid/1.jpg;", 1000))
+	require.Equal(t, 200, w.send(post{sender: "hotline", nonce: "n", path: "order_push", body: written(t, order)}).Code)
+	k, err := w.Case(t.Context(), w.receipts()[0].Number)
+	require.NoError(t, err)
+	require.Len(t, k.Request.Attachments, maxAttachments+1)
+	require.Len(t, k.Unfiled(), maxAttachments)
+	require.Equal(t, "其余 900 份", k.Request.Attachments[maxAttachments].Title)
+}
