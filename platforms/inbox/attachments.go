@@ -41,7 +41,8 @@ func (b *Inbox) attachments(ctx context.Context, s *senders.Sender, m casework.I
 				a.Holds, a.Reference, c.Content, c.Name = c.Upload, "", sent.Content, sent.Name
 			}
 		}
-		a.Title = short(cmp.Or(c.Name, a.Kind.Name()+" "+cmp.Or(c.Reference, c.Upload, c.Field)), maxTitle)
+		// A number may be a person's own: titles are seen by more people.
+		a.Title = short(cmp.Or(c.Name, a.Kind.Name()+" "+cmp.Or(c.Upload, c.Field)), maxTitle)
 		a.Reference = short(a.Reference, maxReference)
 		if len(c.Content) > 0 {
 			a.SHA256 = hashOf(c.Content)

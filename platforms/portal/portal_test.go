@@ -46,6 +46,17 @@ func TestPersonsApplicationHasNoCreditCode(t *testing.T) {
 		"applyerType", "1", "applyerPageCode", "340202199001011231", "applicant", "测试王丙", "itemno", "TEST-RQBZ")))
 }
 
+// materials are invented: no sample of the portal shows how papers come along.
+var materials = []any{
+	map[string]any{"name": "营业执照.png", "content": "data:image/png;base64,iVBORw0KGgo="}, map[string]any{"certName": "身份证", "certNo": "340202199001011231"},
+	map[string]any{"name": "规划许可证", "url": "https://example.invalid/1"}, map[string]any{"name": "公司章程"},
+}
+
+func TestPapersComeAlong(t *testing.T) {
+	t.Parallel()
+	trial.Golden(t, "papers", adapter(t), trial.JSON("project_info", application(t, "materials", materials)))
+}
+
 func TestAccountsChangeThroughThePortal(t *testing.T) {
 	t.Parallel()
 	trial.Golden(t, "closing", adapter(t), trial.JSON("project_info", application(t, "itemno", "TEST-GSXH", "yhh", "0000000001")))
@@ -178,6 +189,7 @@ func TestExchangeOfServiceCodesNeedsAnAddressAndAService(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	trial.Fuzz(f, adapter(f),
 		trial.JSON("project_info", application(f)),
+		trial.JSON("project_info", application(f, "materials", materials)),
 		trial.JSON("project_info", trial.Sample(f, samples, "project_info")),
 		trial.JSON("process_info", trial.Sample(f, samples, "process_info")),
 		trial.JSON("process_info_done", trial.Sample(f, samples, "process_info_done")))

@@ -155,6 +155,7 @@ func TestResultIsTold(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	trial.Fuzz(f, adapter(f),
 		trial.JSON("gas/transfer", gas(f)), trial.JSON("gas/common", envelope(f)), trial.JSON("water/transfer", water(f)),
+		trial.JSON("water/transfer", water(f, "attachment", `[{"fileName":"合同.png","base64":"iVBORw0KGgo="}]`)),
 		trial.JSON("water/shucheng", shucheng(f)), trial.JSON("water/shucheng", trial.Sample(f, samples, "shucheng_water_check")),
 		trial.JSON("water/fee", trial.Sample(f, samples, "hefei_water_fee_query")))
 }
