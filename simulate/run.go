@@ -249,11 +249,10 @@ func (y *year) act(f *file, a casework.Action) error {
 // then draft the papers that are owed and tell the other case.
 func (y *year) settle(f *file, a casework.Action) error {
 	k := f.k
-	moved := false
 	for {
 		workflows.Advance(k, y.now)
 		k.NoteHolder(y.now)
-		moved = y.workOut(k) || moved
+		y.workOut(k)
 		if wake := k.NextWake(); wake.IsZero() || wake.After(y.now) {
 			break
 		}
@@ -270,9 +269,9 @@ func (y *year) settle(f *file, a casework.Action) error {
 		for i := range changes.Tasks {
 			y.follow(f, &changes.Tasks[i])
 		}
-	}
-	if moved {
-		y.reorder(f)
+		if len(changes.Deadlines) > 0 {
+			y.reorder(f)
+		}
 	}
 	if len(k.Drafts) > 0 {
 		k.Drafted(drafts(k), y.now)
@@ -286,9 +285,8 @@ func (y *year) settle(f *file, a casework.Action) error {
 }
 
 // workOut does what the workflow has an activity do: due moments, and how long
-// those held the clock who let go of it. It tells whether any due moment was
-// worked out.
-func (y *year) workOut(k *casework.Case) bool {
+// those held the clock who let go of it.
+func (y *year) workOut(k *casework.Case) {
 	stale, ended := k.Unworked(), k.Clock.Ended
 	for i := range stale {
 		stale[i] = stale[i].WorkOut(y.cal, y.Notices.Version())
@@ -298,7 +296,6 @@ func (y *year) workOut(k *casework.Case) bool {
 	}
 	k.Worked(stale, y.now)
 	k.Counted(ended)
-	return len(stale) > 0
 }
 
 // drafts are the papers that the system writes itself.
@@ -468,7 +465,7 @@ func (y *year) list(w *work) error {
 		return y.act(w.file, casework.ConfirmContract{By: byCustomer, Kind: casework.ContractKind(task.Qualifier)})
 	}
 	w.listed = true
-	w.ready, w.due = y.now, dueOf(k, w.task)
+	w.ready, w.urgent = y.now, urgency(k, w.task)
 	y.office(w.department).put(w)
 	return nil
 }
@@ -477,26 +474,23 @@ func (y *year) office(d casework.Department) *office {
 	return y.offices[slices.IndexFunc(y.offices, func(o *office) bool { return o.department == d })]
 }
 
-// reorder moves a case's tasks on their lists after its deadlines moved.
+// reorder moves a case's tasks on their lists after its deadlines changed.
 func (y *year) reorder(f *file) {
 	for _, w := range f.works {
-		if due := dueOf(f.k, w.task); w.place >= 0 && !due.Equal(w.due) {
-			w.due = due
+		if at := urgency(f.k, w.task); w.place >= 0 && !at.Equal(w.urgent) {
+			w.urgent = at
 			y.office(w.department).moved(w)
 		}
 	}
 }
 
-// dueOf is the moment by which lists put a task: its own limit's, else the
-// lane's; zero while none runs.
-func dueOf(k *casework.Case, task string) time.Time {
-	if d, ok := k.Deadline(task); ok {
-		return d.Due.At
+// urgency is the moment by which work lists put a task.
+func urgency(k *casework.Case, task string) time.Time {
+	t, ok := k.Find(task)
+	if !ok {
+		return time.Time{}
 	}
-	if d, ok := k.Deadline(casework.LaneDeadline); ok {
-		return d.Due.At
-	}
-	return time.Time{}
+	return k.Urgency(t).At
 }
 
 // drop takes a task that is open no more from the list, or out of somebody's hands.
@@ -509,7 +503,7 @@ func (y *year) drop(w *work) {
 	}
 }
 
-// dispatch gives the people of a department who are free what is due first.
+// dispatch gives the people of a department who are free what is most urgent.
 func (y *year) dispatch(o *office) error {
 	if o.all.waiting == 0 {
 		return nil

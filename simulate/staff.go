@@ -20,7 +20,7 @@ type work struct {
 	opened     time.Time
 	ready      time.Time // when ours can begin
 	begun      time.Time
-	due        time.Time // by which the list orders; zero while no clock runs
+	urgent     time.Time // by which the list orders; zero while no clock runs
 	place      int       // on the list; -1 while it is not there
 	team       *team     // while somebody has it in hand
 	by         string    // staff number
@@ -164,8 +164,8 @@ func (t *team) actor(id string) casework.Actor {
 	return casework.Actor{ID: id, Name: id, Department: t.role.Department(), Roles: []casework.Role{t.role}, Districts: t.districts}
 }
 
-// list is waiting tasks as a heap in the order of the work lists:
-// due first, what has no due moment last, then by the moment of opening.
+// list is waiting tasks as a heap in the order of the work lists: the most urgent
+// first, what no clock presses on last, then by the moment of opening.
 type list []*work
 
 func (l list) Len() int           { return len(l) }
@@ -195,10 +195,10 @@ func (l *list) Pop() any {
 
 func (w *work) before(v *work) bool {
 	switch {
-	case w.due.IsZero() != v.due.IsZero():
-		return v.due.IsZero()
-	case !w.due.Equal(v.due):
-		return w.due.Before(v.due)
+	case w.urgent.IsZero() != v.urgent.IsZero():
+		return v.urgent.IsZero()
+	case !w.urgent.Equal(v.urgent):
+		return w.urgent.Before(v.urgent)
 	case !w.opened.Equal(v.opened):
 		return w.opened.Before(v.opened)
 	}

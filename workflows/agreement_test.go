@@ -176,7 +176,7 @@ func agree(t *testing.T, scenario string, requests, cases int, kinds []casework.
 			all = append(all, h)
 		}
 	}
-	require.Equal(t, cases, len(all))
+	require.Len(t, all, cases)
 	for _, kind := range append([]casework.EventKind{
 		casework.UpgradeStarted, casework.UpgradeFinished, casework.CaseClosed, casework.CaseWithdrawn, casework.DesignConfirmed,
 		casework.RungFired, casework.TaskWasCancelled,
