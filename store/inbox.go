@@ -315,38 +315,6 @@ func (s *Store) TakeUp(ctx context.Context, i casework.InboxItem) error {
 	return failed("note an item", s.db.WithContext(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error)
 }
 
-// NoteSender notes which sender brought an accepted request, and the number
-// under which it knows it, so that it is told of the progress. The first note
-// stays.
-func (s *Store) NoteSender(ctx context.Context, number, sender, external string) error {
-	return failed("note a sender", s.db.WithContext(ctx).Exec(
-		"UPDATE receipts SET sender = ?, sender_number = ?, progress_due = true WHERE number = ? AND sender = ''", sender, external, number).Error)
-}
-
-// NumbersOf gives the cases that a sender knows under a number of its own; with
-// no sender, those that any of them knows under it, or that bear it.
-func (s *Store) NumbersOf(ctx context.Context, sender, external string) ([]string, error) {
-	if external == "" {
-		return nil, nil
-	}
-	// Two statements, each of which an index serves.
-	statement := `
-		SELECT number FROM receipts WHERE sender <> '' AND sender = @sender AND sender_number = @external
-		UNION SELECT number FROM receipts WHERE sender <> '' AND sender = @sender AND number = @external
-		ORDER BY number`
-	if sender == "" {
-		statement = `
-			SELECT number FROM receipts WHERE number = @external
-			UNION SELECT number FROM receipts WHERE sender <> '' AND sender_number = @external
-			UNION SELECT number FROM receipts WHERE number IN (
-				SELECT unnest(string_to_array(numbers, ' ')) FROM inbox_items WHERE external <> '' AND external = @external)
-			ORDER BY number`
-	}
-	var numbers []string
-	err := s.db.WithContext(ctx).Raw(statement, map[string]any{"sender": sender, "external": external}).Scan(&numbers).Error
-	return numbers, failed("look for cases by an outside number", err)
-}
-
 // UseProof notes that a sender's proof came with some content. It tells whether
 // the proof may pass: it is new, or came with the same content before.
 func (s *Store) UseProof(ctx context.Context, sender, proof, kind string, body []byte, expires time.Time) (bool, error) {

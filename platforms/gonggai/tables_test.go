@@ -449,6 +449,9 @@ func TestStatesAreWrittenOnceAndNotReadBack(t *testing.T) {
 	assert.Equal(t, []int{1, 3, 8, 9, 10, 11, 14}, states)
 	assert.Empty(t, x.turn(), "rows of ours wait for the platform, not for us")
 
+	_, told, err := x.a.Report(platforms.Report{External: gcdm, State: casework.MilestoneReceived, Request: &casework.Request{Lead: true}})
+	require.NoError(t, err)
+	require.False(t, told, "a project alone has no steps")
 	o, _, err := x.a.Report(platforms.Report{External: "unknown", State: casework.MilestoneReceived})
 	require.NoError(t, err)
 	require.Error(t, x.a.Write(t.Context(), "k", o), "a step needs its item; it is tried again")

@@ -52,9 +52,11 @@ type Book interface {
 	// AcceptApplication keeps an application that names the project of an open
 	// lead, which must then be told; false: it is a request of its own.
 	AcceptApplication(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.LeadApplication, bool, error)
-	NoteSender(ctx context.Context, number, sender, external string) error
-	// NumbersOf gives the cases that a sender, or any where none is named,
-	// knows under a number.
+	// Follow notes that a sender asked for what a case does, so that it is told of
+	// the progress.
+	Follow(ctx context.Context, f casework.Follower) error
+	// NumbersOf gives the cases that a sender asked for, or anybody where none is
+	// named, and knows under a number.
 	NumbersOf(ctx context.Context, sender, external string) ([]string, error)
 
 	// UseProof tells whether a proof may pass: it is new, or came with the same.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/platforms"
 )
@@ -180,6 +181,34 @@ func TestOneMessageForTwoUtilities(t *testing.T) {
 	require.Equal(t, "case_not_found", stranger.Code)
 }
 
+// One platform brings a project, and the application for it comes through
+// another: both are told, and the other may take its application back.
+func TestAnotherPlatformsApplicationJoinsALead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := map[string]string{"X-Token": "a secret"}
+	lead := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"GC-1","Name":"企业","Lead":true,"Project":"2600-340200-04-01-000001"}]`, nonce: "n1"}), 200)
+	require.Len(t, lead.Numbers, 1)
+	w.wait(time.Hour)
+	application := `[{"Key":"P-1","Name":"企业","Project":"2600-340200-04-01-000001"}]`
+	joined := w.answered(w.send(post{sender: "ratings", path: "push", body: application, header: token}), 200)
+	require.Equal(t, lead.Numbers, joined.Numbers)
+	again := w.answered(w.send(post{sender: "ratings", path: "push", body: application, header: token}), 200)
+	require.Equal(t, lead.Numbers, again.Numbers)
+	_, err := w.PlanProgress(t.Context(), 0, 10)
+	require.NoError(t, err)
+	told, _, err := w.ProgressReports(t.Context(), casework.ProgressFilter{Case: lead.Numbers[0]})
+	require.NoError(t, err)
+	var said []string
+	for _, r := range told {
+		said = append(said, fmt.Sprintf("%s %s %s %s %s", r.Sender, r.External, r.Key(), r.Milestone, r.At.In(calendar.Shanghai).Format("15:04")))
+	}
+	n := lead.Numbers[0]
+	require.ElementsMatch(t, []string{"signed GC-1 " + n + "/1 received 09:00", "ratings P-1 " + n + "/2/1 received 10:00"}, said)
+	back := w.answered(w.send(post{sender: "ratings", path: "push", body: `[{"Key":"W-1","Withdraw":"P-1"}]`, header: token}), 200)
+	require.Equal(t, lead.Numbers, back.Numbers)
+}
+
 func TestRatingsFindTheirCase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -197,6 +226,9 @@ func TestRatingsFindTheirCase(t *testing.T) {
 	require.Len(t, k.Evaluated.Ratings, 1)
 	require.Equal(t, "慢", k.Evaluated.Ratings[0].Comment, "tags stand for words that are missing")
 	require.Equal(t, []string{number}, w.answered(w.send(rating), 200).Numbers)
+	// The record of a service that we sent bears our own number.
+	ours := w.answered(w.send(post{sender: "ratings", path: "evaluate", body: `[{"Key":"E-2","External":"` + number + `","Stars":5}]`, header: token}), 200)
+	require.Equal(t, []string{number}, ours.Numbers)
 	// By our own number, and not twice however it is worded.
 	w.answered(w.send(post{sender: "ratings", path: "evaluate", body: `[{"Key":"E-2","External":"` + number + `","Stars":5,"Text":"好"}]`, header: token}), 200)
 	w.answered(w.send(post{sender: "ratings", path: "evaluate", body: `[{"Key":"E-2","External":"` + number + `","Stars":5,"Text":"好 "}]`, header: token}), 200)
