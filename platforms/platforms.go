@@ -145,6 +145,10 @@ type Exchange interface {
 	Adapter
 	Poll(ctx context.Context, limit int) ([]Message, error)
 	Settle(ctx context.Context, m Message, o Outcome) error
+	// SettleAgain writes back that a row which was refused was taken up after
+	// all. It is false where the row is left as it stands: the platform has
+	// changed it, or sent another in its place.
+	SettleAgain(ctx context.Context, m Message, o Outcome) (bool, error)
 	// Write puts a report into its table, once for its key.
 	Write(ctx context.Context, key string, o Outgoing) error
 }

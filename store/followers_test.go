@@ -301,3 +301,54 @@ func TestSendersBecomeFollowers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{y.Number}, found)
 }
+
+// Of a refused row it is found what came of it, through all its copies.
+func TestWhatCameOfRefusedRows(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	kept := func(body string) casework.InboxMessage {
+		t.Helper()
+		m, _, err := s.KeepMessage(t.Context(), casework.InboxMessage{Sender: "tables", Kind: "T", Body: []byte(body), ReceivedAt: at(2, 9, 0)}, at(2, 9, 1))
+		require.NoError(t, err)
+		require.NoError(t, s.RefuseRow(t.Context(), m.ID))
+		return m
+	}
+	settle := func(m casework.InboxMessage, state casework.InboxState, numbers ...string) {
+		t.Helper()
+		m.State, m.Numbers = state, numbers
+		require.NoError(t, s.SettleMessage(t.Context(), m))
+	}
+	mend := func(m casework.InboxMessage, body string, at time.Time) casework.InboxMessage {
+		t.Helper()
+		copied, err := s.MendMessage(t.Context(), m.ID, casework.InboxMessage{Body: []byte(body), ReceivedAt: at}, at)
+		require.NoError(t, err)
+		return copied
+	}
+	rows := func() (said []string) {
+		t.Helper()
+		found, err := s.RefusedRows(t.Context(), "tables", 10)
+		require.NoError(t, err)
+		for _, m := range found {
+			said = append(said, fmt.Sprintf("%s %s %v", m.Body, m.State, m.Numbers))
+		}
+		return said
+	}
+	replayed, mended, ignored, waits := kept("replayed"), kept("mended"), kept("ignored"), kept("waits")
+	for _, m := range []casework.InboxMessage{replayed, mended, ignored, waits} {
+		settle(m, casework.InboxKept)
+	}
+	require.Empty(t, rows())
+	first := mend(mended, "mended once", at(2, 10, 0))
+	settle(first, casework.InboxKept)
+	require.Empty(t, rows(), "the copy is no better")
+	settle(mend(first, "mended twice", at(2, 11, 0)), casework.InboxTakenUp, "W1", "G2")
+	settle(replayed, casework.InboxTakenUp, "W3")
+	require.NoError(t, s.IgnoreMessage(t.Context(), ignored.ID, "联调", "to-01", at(2, 12, 0)))
+	require.ElementsMatch(t, []string{"mended taken_up [W1 G2]", "replayed taken_up [W3]", "ignored ignored []"}, rows())
+	require.NoError(t, s.RowSettled(t.Context(), mended.ID))
+	require.NoError(t, s.RowSettled(t.Context(), ignored.ID))
+	require.Equal(t, []string{"replayed taken_up [W3]"}, rows())
+	others, err := s.RefusedRows(t.Context(), "others", 10)
+	require.NoError(t, err)
+	require.Empty(t, others)
+}

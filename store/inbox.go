@@ -315,6 +315,49 @@ func (s *Store) TakeUp(ctx context.Context, i casework.InboxItem) error {
 	return failed("note an item", s.db.WithContext(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error)
 }
 
+// RefuseRow notes that a message is a row of an exchange table that is written
+// back as refused.
+func (s *Store) RefuseRow(ctx context.Context, id string) error {
+	return failed("note a refused row", s.db.WithContext(ctx).Exec("UPDATE inbox SET row_refused = true WHERE id = ?", id).Error)
+}
+
+// RowSettled notes that what came of a refused row was written back.
+func (s *Store) RowSettled(ctx context.Context, id string) error {
+	return failed("note a settled row", s.db.WithContext(ctx).Exec("UPDATE inbox SET row_refused = false WHERE id = ?", id).Error)
+}
+
+// RefusedRows gives the refused rows of a sender that were taken up since or
+// about which nothing is to be done, as they were sent, with the state and the
+// numbers that came of them: of a mended one, those of its last copy.
+func (s *Store) RefusedRows(ctx context.Context, sender string, limit int) ([]casework.InboxMessage, error) {
+	var ends []struct {
+		Original string
+		State    casework.InboxState
+		Numbers  string
+	}
+	err := s.db.WithContext(ctx).Raw(`
+		WITH RECURSIVE copies AS (
+			SELECT id AS original, received_at AS since, id, state, numbers FROM inbox
+			WHERE sender = ? AND row_refused AND state IN ('taken_up', 'mended', 'ignored')
+			UNION ALL
+			SELECT c.original, c.since, last.id, last.state, last.numbers
+			FROM copies c CROSS JOIN LATERAL (
+				SELECT id, state, numbers FROM inbox WHERE mends = c.id AND mends <> '' ORDER BY received_at DESC, id DESC LIMIT 1) last
+			WHERE c.state = 'mended')
+		SELECT original, state, numbers FROM copies WHERE state IN ('taken_up', 'ignored') ORDER BY since, original LIMIT ?`, sender, limit).Scan(&ends).Error
+	if err != nil {
+		return nil, failed("list refused rows", err)
+	}
+	rows := make([]casework.InboxMessage, len(ends))
+	for i, end := range ends {
+		if rows[i], err = s.InboxMessage(ctx, end.Original); err != nil {
+			return nil, err
+		}
+		rows[i].State, rows[i].Numbers = end.State, fields(end.Numbers)
+	}
+	return rows, nil
+}
+
 // UseProof notes that a sender's proof came with some content. It tells whether
 // the proof may pass: it is new, or came with the same content before.
 func (s *Store) UseProof(ctx context.Context, sender, proof, kind string, body []byte, expires time.Time) (bool, error) {

@@ -59,6 +59,14 @@ type Book interface {
 	// named, and knows under a number.
 	NumbersOf(ctx context.Context, sender, external string) ([]string, error)
 
+	// RefuseRow notes that a message is a row that is written back as refused.
+	// RefusedRows gives those of a sender that a person or time has settled since,
+	// each as it was sent and with what came of it, and RowSettled says that this
+	// was written back.
+	RefuseRow(ctx context.Context, id string) error
+	RefusedRows(ctx context.Context, sender string, limit int) ([]casework.InboxMessage, error)
+	RowSettled(ctx context.Context, id string) error
+
 	// UseProof tells whether a proof may pass: it is new, or came with the same.
 	UseProof(ctx context.Context, sender, proof, kind string, body []byte, expires time.Time) (bool, error)
 	ForgetProofs(ctx context.Context, before time.Time) error

@@ -63,6 +63,9 @@ func (a tables) Report(r platforms.Report) (platforms.Outgoing, bool, error) {
 }
 func (tables) Poll(context.Context, int) ([]platforms.Message, error)             { return nil, nil }
 func (tables) Settle(context.Context, platforms.Message, platforms.Outcome) error { return nil }
+func (tables) SettleAgain(context.Context, platforms.Message, platforms.Outcome) (bool, error) {
+	return false, nil
+}
 func (a tables) Write(_ context.Context, key string, o platforms.Outgoing) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

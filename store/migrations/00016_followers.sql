@@ -62,8 +62,17 @@ CREATE VIEW progress_lines AS
 -- What a platform had asked for that joined a lead.
 CREATE INDEX applications_by_case ON applications (case_number);
 
+-- The message is a row of an exchange table that was written back as refused: it
+-- is written back once more when the message is taken up after all. Whether what
+-- is kept came from a table nobody wrote down; the adapter finds out.
+ALTER TABLE inbox ADD COLUMN row_refused boolean NOT NULL DEFAULT false;
+UPDATE inbox SET row_refused = true WHERE state IN ('kept', 'mended') AND mends = '';
+CREATE INDEX inbox_row_refused ON inbox (sender, received_at) WHERE row_refused;
+CREATE INDEX inbox_by_original ON inbox (mends) WHERE mends <> '';
+
 -- +goose Down
-DROP INDEX applications_by_case;
+DROP INDEX inbox_by_original, inbox_row_refused, applications_by_case;
+ALTER TABLE inbox DROP COLUMN row_refused;
 DROP VIEW progress_lines;
 DELETE FROM progress_reports WHERE follower > 1;
 ALTER TABLE progress_reports
