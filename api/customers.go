@@ -121,7 +121,7 @@ type progressView struct {
 	StatusName string            `json:"status_name"`
 	Stages     []stageView       `json:"stages"`
 	NextStep   casework.Text     `json:"next_step" doc:"下一步 what comes next"`
-	Actions    []string          `json:"actions" doc:"您现在可以做的 what you can do now: apply, confirm-design, confirm-quote, confirm-contract, confirm-acceptance, rate, withdraw"`
+	Actions    []string          `json:"actions" doc:"您现在可以做的 what you can do now: apply, confirm-design, confirm-quote, confirm-contract, confirm-acceptance, pay, rate, withdraw"`
 	Lead       bool              `json:"lead,omitempty" doc:"意向，尚未申请 a lead: nobody applied yet"`
 	ToApply    []string          `json:"missing_for_application,omitempty" doc:"申请时还须填写 what an application must still say"`
 	PromisedBy time.Time         `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
