@@ -72,6 +72,14 @@ func strangersCase() error {
 		casework.Say("案件编号或查询码不正确", "wrong case number or code"))
 }
 
+const opening = "case_opening"
+
+// caseOpening is the answer about a case that was accepted and is not open yet,
+// because more came in than can be opened at once.
+func caseOpening() error {
+	return casework.Refuse(casework.Unavailable, opening, casework.Say("案件正在登记，请稍后重试", "the case is being opened; try again shortly"))
+}
+
 // ownCase gives the case that a number and code belong to. The code is judged
 // first and needs no case, so that a guess learns nothing from the time it
 // takes.
@@ -89,6 +97,9 @@ func (a *API) ownCase(ctx context.Context, number, code string) (*casework.Case,
 	k, err := a.goesOn(ctx, number)
 	switch {
 	case err != nil && casework.AsFault(err).Kind == casework.NotFound:
+		if _, received := a.store.Receipt(ctx, number); received == nil {
+			return nil, caseOpening()
+		}
 		return nil, strangersCase()
 	case err != nil:
 		return nil, err
@@ -163,10 +174,23 @@ func (a *API) progress(ctx context.Context, in *progressQuery) (*reply[progressV
 		return a.forwardingProgress(ctx, in.Number)
 	}
 	k, err := a.ownCase(ctx, in.Number, in.Code)
+	if err != nil && casework.AsFault(err).Code == opening {
+		receipt, err := a.store.Receipt(ctx, in.Number)
+		return answer(a.viewReceived(receipt), err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return answer(a.viewProgress(ctx, k))
+}
+
+// viewReceived is what the customer sees of a request whose case is not open yet.
+func (a *API) viewReceived(r casework.Receipt) progressView {
+	return progressView{
+		Number: r.Number, Utility: r.Request.Utility, Status: casework.Open, StatusName: casework.Open.Name(), ReceivedAt: r.ReceivedAt,
+		NextStep: casework.Say("已收件，正在立案，无需您办理手续", "Received; the case is being opened; you need do nothing"),
+		Call:     callView{Department: casework.Department(casework.Taskforce).Name(), Phone: a.hotline},
+	}
 }
 
 // viewProgress is what the customer sees of a case.

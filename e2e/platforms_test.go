@@ -67,6 +67,7 @@ func TestPlatformsOutside(t *testing.T) {
 	w, err := sim.Open(t.Context(), sim.Options{
 		Seed: 20261124, Requests: 40, Shares: sim.DemoShares(), Target: "http://" + place.Address, Listen: place.world, Exchange: place.exchange,
 		Senders: sim.DemoSenders(place.world), Getenv: os.Getenv, Without: place.Unplayed(), Serves: served(),
+		BillingToken: place.config.BillingToken, BillingFaults: 0.15, Customers: 12,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
@@ -102,7 +103,18 @@ func TestPlatformsOutside(t *testing.T) {
 	}
 	require.NotEmpty(t, cut.Kept, "the seed sends no garbage as the portal; take another")
 	mend(t, w, cut)
-	complete(t, w)
+	t.Run("then", func(t *testing.T) {
+		t.Run("a case to its end", func(t *testing.T) {
+			t.Parallel()
+			complete(t, w)
+		})
+		t.Run("accounts", func(t *testing.T) {
+			t.Parallel()
+			settleAccounts(t, w)
+		})
+	})
+	require.NoError(t, w.Await(t.Context(), 20*time.Second))
+	require.True(t, w.Judge().Held(), w.Judge().String())
 }
 
 // served are the utilities that can be asked for.
@@ -159,8 +171,6 @@ func complete(t *testing.T, w *sim.World) {
 	require.Eventually(t, func() bool {
 		return slices.ContainsFunc(w.Ledger(), func(r sim.Entry) bool { return r.Platform == "rating" && r.External == e.External && r.Good })
 	}, 20*time.Second, 100*time.Millisecond, "the rating was not taken")
-	require.NoError(t, w.Await(t.Context(), 10*time.Second))
-	require.True(t, w.Judge().Held(), w.Judge().String())
 }
 
 // ahead tells whether something about the request came ahead of it: it is
