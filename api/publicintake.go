@@ -191,6 +191,11 @@ func (a *API) balanceOnline(ctx context.Context, in *onlineBalance) (*reply[bala
 	if errors.Is(err, billing.ErrNotFound) || err == nil && named.Compare(casework.AccountHolder{Name: account.Holder.Name}) != casework.HolderMatches {
 		return nil, strangersAccount()
 	}
+	if err == nil {
+		if err := a.audit(ctx, "balance_read", in.Account, nil); err != nil {
+			return nil, err
+		}
+	}
 	return answer(a.viewBalance(ctx, account, err))
 }
 

@@ -134,8 +134,10 @@ func TestAccountsOnline(t *testing.T) {
 	rec := w.ask(t, balance("0000000001", "测试赵丁"))
 	require.Equal(t, int64(12_345), read[balanceView](t, rec, 200).Owed)
 	require.NotContains(t, rec.Body.String(), "赵丁")
+	require.Equal(t, casework.AuditEntry{At: noon, Actor: "customer", What: "balance_read", Target: "0000000001"}, w.audited[0])
 	refused(t, w.ask(t, balance("0000000001", "测试王丙")), 404, "account_or_holder")
 	refused(t, w.ask(t, balance("0000000009", "测试赵丁")), 404, "account_or_holder")
+	require.Len(t, w.audited, 1)
 	system.err = billing.ErrUnavailable
 	refused(t, w.ask(t, balance("0000000001", "测试王丙")), 503, "billing_unavailable")
 

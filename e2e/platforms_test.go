@@ -103,16 +103,8 @@ func TestPlatformsOutside(t *testing.T) {
 	}
 	require.NotEmpty(t, cut.Kept, "the seed sends no garbage as the portal; take another")
 	mend(t, w, cut)
-	t.Run("then", func(t *testing.T) {
-		t.Run("a case to its end", func(t *testing.T) {
-			t.Parallel()
-			complete(t, w)
-		})
-		t.Run("accounts", func(t *testing.T) {
-			t.Parallel()
-			settleAccounts(t, w)
-		})
-	})
+	complete(t, w)
+	settleAccounts(t, w)
 	require.NoError(t, w.Await(t.Context(), 20*time.Second))
 	require.True(t, w.Judge().Held(), w.Judge().String())
 }
