@@ -62,7 +62,7 @@ func (p *installation) meetPlatforms(ctx context.Context) error {
 // Every platform sends what it can, right and wrong, to the whole system; the
 // stand-in judges. What was kept is seen by staff; one message is mended and
 // becomes a case; one case is worked to its end, of which its platform is told.
-func TestPlatformsOutside(t *testing.T) {
+func TestPlatformsOutside(t *testing.T) { //nolint:tparallel // those within that may run beside each other do, in groups
 	t.Parallel()
 	w, err := sim.Open(t.Context(), sim.Options{
 		Seed: 20261124, Requests: 40, Shares: sim.DemoShares(), Target: "http://" + place.Address, Listen: place.world, Exchange: place.exchange,
