@@ -21,6 +21,7 @@ type draw struct {
 	*rand.Rand
 	mark string // of this run, in every number of ours
 	n    int    // of the request
+	turn int    // of the sender's own requests
 	now  time.Time
 	// serves are the utilities that the other side serves: water, gas.
 	serves []string

@@ -250,6 +250,7 @@ type errand struct {
 	sender sender
 	wrong  Wrong
 	n      int
+	turn   int // of the sender's own requests
 }
 
 // plan deals the requests to the platforms, and what goes wrong to the requests.
@@ -267,7 +268,7 @@ func (w *World) plan() []errand {
 	all := make([]errand, 0, w.o.Requests)
 	for n := range w.o.Requests {
 		if len(asking) > 0 {
-			all = append(all, errand{sender: asking[n%len(asking)], n: n})
+			all = append(all, errand{sender: asking[n%len(asking)], n: n, turn: n / len(asking)})
 		}
 	}
 	order := w.random.Perm(len(all))
@@ -338,6 +339,7 @@ func (w *World) Play(ctx context.Context) error {
 		case slots <- struct{}{}:
 		}
 		d := w.draw(e.n)
+		d.turn = e.turn
 		sending.Go(func() {
 			defer func() { <-slots }()
 			w.run(ctx, e, d)

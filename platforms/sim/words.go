@@ -58,19 +58,17 @@ func askJoint(d *draw) message {
 	})
 }
 
+// askProperty takes turns between the four ways in which transfers come, so that
+// every run has one before which fees are asked for.
 func askProperty(d *draw) message {
-	switch d.IntN(4) {
-	case 0:
-		m := askGasTransfer(d)
-		m.kind = "gas/transfer"
-		return m
-	case 1:
-		return askGasEnvelope(d)
-	case 2:
-		return askWaterTransfer(d)
-	default:
-		return askShucheng(d)
+	ways := []func(*draw) message{askShucheng, askGasTransfer, askWaterTransfer, askGasEnvelope}
+	switch {
+	case !d.served("gas"):
+		ways = []func(*draw) message{askShucheng, askWaterTransfer}
+	case !d.served("water"):
+		ways = []func(*draw) message{askGasTransfer, askGasEnvelope}
 	}
+	return ways[d.turn%len(ways)](d)
 }
 
 func askGasTransfer(d *draw) message {
