@@ -276,7 +276,7 @@ func (a *API) askBilling(ctx context.Context, r casework.BillingRequest) (*billi
 		if err := a.desk.StartBilling(ctx, kept, wait); err != nil {
 			callOf(ctx).report(ctx, err) // it is kept, and will be started
 		}
-		if settled, err := a.store.BillingRequest(ctx, r.ID); err == nil {
+		if settled, err := a.store.BillingRequest(ctx, kept.ID); err == nil {
 			kept = settled
 		}
 	}
@@ -284,7 +284,11 @@ func (a *API) askBilling(ctx context.Context, r casework.BillingRequest) (*billi
 	if kept.State == casework.BillingPending {
 		status = http.StatusAccepted
 	}
-	return &billingReply{Status: status, Body: viewBilling(kept)}, nil
+	view := viewBilling(kept)
+	if kept.By != actor.ID && actor.Has(casework.Customer, casework.Platform) {
+		view.By, view.Case = "", "" // who else has reported the payment is none of theirs
+	}
+	return &billingReply{Status: status, Body: view}, nil
 }
 
 type billingQuery struct {

@@ -145,6 +145,12 @@ func TestAccountsOnline(t *testing.T) {
 	paid := read[billingView](t, w.ask(t, pay), 200)
 	require.Equal(t, casework.ByCustomer, paid.Source)
 	require.Equal(t, casework.WeChat, paid.Channel)
+	// What staff have taken already is told, and not by whom.
+	w.known = &casework.BillingRequest{ID: "k1", Kind: casework.PaymentRequest, By: "hall-01", Case: "W1", State: casework.BillingDone}
+	w.billed["k1"] = *w.known
+	known := read[billingView](t, w.ask(t, pay), 200)
+	require.Equal(t, billingView{ID: "k1", Kind: casework.PaymentRequest, State: casework.BillingDone}, known)
+	w.known = nil
 	pay.body = object{"channel": "wechat", "amount": 1, "way": "cash", "number": "XJ-1"}
 	require.Equal(t, []string{"way"}, fields(refused(t, w.ask(t, pay), 422, "invalid_input")))
 

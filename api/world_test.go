@@ -266,6 +266,7 @@ type memory struct {
 	lines    map[string]casework.TaskLine
 	receipts map[string]casework.Receipt // by channel and external number
 	billed   map[string]casework.BillingRequest
+	known    *casework.BillingRequest // a payment that was reported before, under another key
 	staff    map[string]casework.Staff
 	hashes   map[string]string
 	keptRows []casework.KeptRow
