@@ -58,8 +58,8 @@ func askJoint(d *draw) message {
 	})
 }
 
-// askProperty takes turns between the four ways in which transfers come, so that
-// every run has one before which fees are asked for.
+// askProperty takes turns between the four ways in which transfers come: before
+// every other one fees are asked for.
 func askProperty(d *draw) message {
 	ways := []func(*draw) message{askShucheng, askGasTransfer, askWaterTransfer, askGasEnvelope}
 	switch {
