@@ -172,15 +172,22 @@ func (b *Billing) SendBillingRequest(ctx context.Context, id string) (casework.B
 		return r.State, err
 	}
 	var receipt billing.Receipt
-	switch r.Kind {
-	case casework.PaymentRequest:
-		receipt, err = b.System.Pay(ctx, id, billing.Payment{Account: r.Account, Amount: r.Amount, Way: r.Way, Number: r.Number, PaidAt: r.At})
-	case casework.InvoiceRequest:
+	theirs, err := b.holderIs(ctx, r)
+	switch {
+	case err != nil || !theirs:
+	case r.Kind == casework.PaymentRequest:
+		receipt, err = b.System.Pay(ctx, id, billing.Payment{
+			Account: r.Account, Amount: r.Amount, Way: r.Way, Number: r.Number, PaidAt: r.At, Channel: string(r.Channel), Source: string(r.Source),
+		})
+	case r.Kind == casework.InvoiceRequest:
 		receipt, err = b.System.Invoice(ctx, id, billing.Invoice{Account: r.Account, Amount: r.Amount, Title: r.Title, TaxCode: r.TaxCode, Email: r.Email})
 	}
 	state, reason := casework.BillingDone, ""
 	var no *billing.RefusalError
 	switch {
+	case !theirs && err == nil:
+		// An unknown account gets the same answer: else numbers could be found out by trying.
+		state, reason = casework.BillingDenied, "户号与户名不符 account number and holder's name do not belong together"
 	case errors.Is(err, billing.ErrNotFound):
 		state, reason = casework.BillingDenied, "计费系统无此户号 billing knows no such account"
 	case errors.As(err, &no):
@@ -190,6 +197,20 @@ func (b *Billing) SendBillingRequest(ctx context.Context, id string) (casework.B
 	}
 	settled, err := b.Book.SettleBilling(ctx, id, state, receipt.Reference, reason, b.Now())
 	return settled.State, err
+}
+
+// holderIs tells whether whoever proves by a name that they may ask has the
+// account's; true where nothing is to be proved.
+func (b *Billing) holderIs(ctx context.Context, r casework.BillingRequest) (bool, error) {
+	if r.Holder == "" {
+		return true, nil
+	}
+	account, err := b.System.Account(ctx, r.Account)
+	if errors.Is(err, billing.ErrNotFound) {
+		return false, nil
+	}
+	named := casework.AccountHolder{Name: r.Holder}
+	return err == nil && named.Compare(casework.AccountHolder{Name: account.Holder.Name}) == casework.HolderMatches, err
 }
 
 // ReceiptReader gives what a case was started for, with the images of its

@@ -18,6 +18,7 @@ import (
 type access struct {
 	public  bool // without login
 	limited bool // a public operation that is rate limited by address
+	sparing bool // and more narrowly, because nothing is proved by a code
 	roles   []casework.Role
 }
 
@@ -26,6 +27,8 @@ type access struct {
 var (
 	forMachines  = access{public: true}
 	forStrangers = access{public: true, limited: true}
+	// Applicants are strangers who bring something new in, or ask after an account.
+	forApplicants = access{public: true, limited: true, sparing: true}
 )
 
 func forRoles(roles ...casework.Role) access { return access{roles: roles} }
@@ -123,7 +126,8 @@ func (a *API) judge(ctx huma.Context, r route) error {
 	c := callOf(ctx.Context())
 	switch {
 	case r.access.limited:
-		if !a.strangers.allow(addressOf(humagin.Unwrap(ctx))) {
+		address := addressOf(humagin.Unwrap(ctx))
+		if !a.strangers.allow(address) || r.access.sparing && !a.applicants.allow(address) {
 			return tooManyCalls()
 		}
 		c.actor = casework.AsCustomer()

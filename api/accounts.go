@@ -102,10 +102,14 @@ type PaymentFields struct {
 	Amount int64  `json:"amount" doc:"金额（分） in fen"`
 	Way    string `json:"way" enum:"wechat,alipay,bank,cash,platform" doc:"缴费方式；现金限工作人员代收 how it was paid; cash is taken by staff alone"`
 	Number string `json:"number" doc:"支付流水号 number of whoever took the money"`
+
+	Channel casework.Channel `json:"channel,omitempty" doc:"渠道 the way it came in"`
 }
 
 func (f PaymentFields) request(account, number string) casework.BillingRequest {
-	return casework.BillingRequest{Kind: casework.PaymentRequest, Account: account, Case: number, Amount: f.Amount, Way: f.Way, Number: f.Number}
+	return casework.BillingRequest{
+		Kind: casework.PaymentRequest, Account: account, Case: number, Channel: f.Channel, Amount: f.Amount, Way: f.Way, Number: f.Number,
+	}
 }
 
 // InvoiceFields are what an invoice is asked with; exported like [CaseAddress].
@@ -114,11 +118,13 @@ type InvoiceFields struct {
 	Title   string `json:"title" doc:"抬头 to whom it is written"`
 	TaxCode string `json:"tax_code,omitempty" doc:"纳税人识别号 tax number"`
 	Email   string `json:"email,omitempty" doc:"接收邮箱 where it is sent"`
+
+	Channel casework.Channel `json:"channel,omitempty" doc:"渠道 the way it came in"`
 }
 
 func (f InvoiceFields) request(account, number string) casework.BillingRequest {
 	return casework.BillingRequest{
-		Kind: casework.InvoiceRequest, Account: account, Case: number, Amount: f.Amount, Title: f.Title,
+		Kind: casework.InvoiceRequest, Account: account, Case: number, Channel: f.Channel, Amount: f.Amount, Title: f.Title,
 		TaxCode: casework.NormaliseCreditCode(f.TaxCode), Email: f.Email,
 	}
 }
@@ -190,6 +196,11 @@ func (a *API) balance(ctx context.Context, number string) (balanceView, error) {
 		return balanceView{}, billingNotConnected()
 	}
 	account, err := a.billing.Account(ctx, number)
+	return a.viewBalance(ctx, account, err)
+}
+
+// viewBalance words what billing said of an account.
+func (a *API) viewBalance(ctx context.Context, account billing.Account, err error) (balanceView, error) {
 	var no *billing.RefusalError
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
@@ -210,7 +221,9 @@ type billingView struct {
 	Kind      casework.BillingRequestKind `json:"kind"`
 	Account   string                      `json:"account"`
 	Case      string                      `json:"case,omitempty"`
+	Channel   casework.Channel            `json:"channel,omitempty"`
 	By        string                      `json:"by"`
+	Source    casework.BillingSource      `json:"source,omitempty" enum:"staff,platform,customer" doc:"谁报的：工作人员、平台、客户本人 who says so"`
 	At        time.Time                   `json:"at"`
 	Amount    int64                       `json:"amount,omitempty"`
 	Way       string                      `json:"way,omitempty"`
@@ -224,7 +237,7 @@ type billingView struct {
 
 func viewBilling(r casework.BillingRequest) billingView {
 	return billingView{
-		ID: r.ID, Kind: r.Kind, Account: r.Account, Case: r.Case, By: r.By, At: r.At, Amount: r.Amount, Way: r.Way, Number: r.Number,
+		ID: r.ID, Kind: r.Kind, Account: r.Account, Case: r.Case, Channel: r.Channel, By: r.By, Source: r.Source, At: r.At, Amount: r.Amount, Way: r.Way, Number: r.Number,
 		State: r.State, Tries: r.Tries, SettledAt: r.SettledAt, Reference: r.Reference, Reason: r.Reason,
 	}
 }
@@ -242,7 +255,7 @@ func (a *API) askBilling(ctx context.Context, r casework.BillingRequest) (*billi
 		return nil, billingNotConnected()
 	}
 	actor := actorOf(ctx)
-	r.ID, r.By, r.At = callOf(ctx).updateID, actor.ID, a.now()
+	r.ID, r.By, r.Source, r.At = callOf(ctx).updateID, actor.ID, casework.BillingSourceOf(actor), a.now()
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
@@ -263,7 +276,7 @@ func (a *API) askBilling(ctx context.Context, r casework.BillingRequest) (*billi
 		if err := a.desk.StartBilling(ctx, kept, wait); err != nil {
 			callOf(ctx).report(ctx, err) // it is kept, and will be started
 		}
-		if settled, err := a.store.BillingRequest(ctx, r.ID); err == nil {
+		if settled, err := a.store.BillingRequest(ctx, kept.ID); err == nil {
 			kept = settled
 		}
 	}
@@ -271,7 +284,11 @@ func (a *API) askBilling(ctx context.Context, r casework.BillingRequest) (*billi
 	if kept.State == casework.BillingPending {
 		status = http.StatusAccepted
 	}
-	return &billingReply{Status: status, Body: viewBilling(kept)}, nil
+	view := viewBilling(kept)
+	if kept.By != actor.ID && actor.Has(casework.Customer, casework.Platform) {
+		view.By, view.Case = "", "" // who else has reported the payment is none of theirs
+	}
+	return &billingReply{Status: status, Body: view}, nil
 }
 
 type billingQuery struct {

@@ -83,7 +83,7 @@ type Limits struct {
 	DocumentBytes int64 // of one document; 20 MiB
 	MessageBytes  int64 // of a platform's message; 20 MiB, because certificates come along
 
-	PublicPerMinute   int // calls without login per address; 30
+	PublicPerMinute   int // calls without login per address; 30; a fifth of them may bring something new in
 	SessionsPerMinute int // log-ins per staff number and address; 5
 }
 
@@ -127,6 +127,7 @@ type API struct {
 	limits      Limits
 	identities  *identities
 	strangers   *limiter // calls without login, by address
+	applicants  *limiter // what strangers bring in or ask after, by address, phone number and account
 	logins      *limiter // by staff number and address
 	starts      *starter // cases that are being opened
 	hashing     chan struct{}
@@ -158,7 +159,7 @@ func New(o Options) (*API, error) {
 		store: o.Store, desk: o.Desk, archive: o.Archive, billing: o.Billing, identity: o.Identity, ring: o.Ring, printout: o.Printout, paper: o.Paper,
 		utilities: o.Utilities, hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
 		publicURL: o.PublicURL, temporalUI: o.TemporalUIURL, limits: limits, identities: identities,
-		strangers: newLimiter(limits.PublicPerMinute, now),
+		strangers: newLimiter(limits.PublicPerMinute, now), applicants: newLimiter(max(1, limits.PublicPerMinute/5), now),
 		logins:    newLimiter(limits.SessionsPerMinute, now),
 		hashing:   make(chan struct{}, parallelHashes),
 		policies:  policy.NewShelf(o.Store),
@@ -218,6 +219,7 @@ func (a *API) register() {
 	a.registerAgreement()
 	a.registerServices()
 	a.registerAccounts()
+	a.registerPublicIntake()
 	a.registerStaff()
 	a.registerCalendar()
 	a.registerAbsences()

@@ -72,6 +72,14 @@ func strangersCase() error {
 		casework.Say("案件编号或查询码不正确", "wrong case number or code"))
 }
 
+const opening = "case_opening"
+
+// caseOpening is the answer about a case that was accepted and is not open yet,
+// because more came in than can be opened at once.
+func caseOpening() error {
+	return casework.Refuse(casework.Unavailable, opening, casework.Say("案件正在登记，请稍后重试", "the case is being opened; try again shortly"))
+}
+
 // ownCase gives the case that a number and code belong to. The code is judged
 // first and needs no case, so that a guess learns nothing from the time it
 // takes.
@@ -89,6 +97,9 @@ func (a *API) ownCase(ctx context.Context, number, code string) (*casework.Case,
 	k, err := a.goesOn(ctx, number)
 	switch {
 	case err != nil && casework.AsFault(err).Kind == casework.NotFound:
+		if _, received := a.store.Receipt(ctx, number); received == nil {
+			return nil, caseOpening()
+		}
 		return nil, strangersCase()
 	case err != nil:
 		return nil, err
@@ -121,7 +132,7 @@ type progressView struct {
 	StatusName string            `json:"status_name"`
 	Stages     []stageView       `json:"stages"`
 	NextStep   casework.Text     `json:"next_step" doc:"下一步 what comes next"`
-	Actions    []string          `json:"actions" doc:"您现在可以做的 what you can do now: apply, confirm-design, confirm-quote, confirm-contract, confirm-acceptance, rate, withdraw"`
+	Actions    []string          `json:"actions" doc:"您现在可以做的 what you can do now: apply, confirm-design, confirm-quote, confirm-contract, confirm-acceptance, pay, rate, withdraw"`
 	Lead       bool              `json:"lead,omitempty" doc:"意向，尚未申请 a lead: nobody applied yet"`
 	ToApply    []string          `json:"missing_for_application,omitempty" doc:"申请时还须填写 what an application must still say"`
 	PromisedBy time.Time         `json:"promised_by,omitzero" doc:"承诺通水时间；暂停计时时没有 when supply is promised; absent while the clock stands"`
@@ -163,10 +174,23 @@ func (a *API) progress(ctx context.Context, in *progressQuery) (*reply[progressV
 		return a.forwardingProgress(ctx, in.Number)
 	}
 	k, err := a.ownCase(ctx, in.Number, in.Code)
+	if err != nil && casework.AsFault(err).Code == opening {
+		receipt, err := a.store.Receipt(ctx, in.Number)
+		return answer(a.viewReceived(receipt), err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return answer(a.viewProgress(ctx, k))
+}
+
+// viewReceived is what the customer sees of a request whose case is not open yet.
+func (a *API) viewReceived(r casework.Receipt) progressView {
+	return progressView{
+		Number: r.Number, Utility: r.Request.Utility, Status: casework.Open, StatusName: casework.Open.Name(), ReceivedAt: r.ReceivedAt,
+		NextStep: casework.Say("已收件，正在立案，无需您办理手续", "Received; the case is being opened; you need do nothing"),
+		Call:     callView{Department: casework.Department(casework.Taskforce).Name(), Phone: a.hotline},
+	}
 }
 
 // viewProgress is what the customer sees of a case.

@@ -140,3 +140,19 @@ func TestStrangersAreLimitedByAddress(t *testing.T) {
 	clock = clock.Add(time.Minute)
 	refused(t, w.ask(t, q), 404, "number_or_code")
 }
+
+// A request that was accepted and whose case is not open yet is shown as received
+// to who has its code; what can't be done with it yet is to be tried again.
+func TestCustomerLooksBeforeTheCaseIsOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	receipt, _, err := w.Accept(t.Context(), goodRequest(), casework.AsCustomer(), noon)
+	require.NoError(t, err)
+	code := w.ring.Code(receipt.Number)
+	v := read[progressView](t, w.ask(t, asked{path: "/v1/public/progress?number=" + receipt.Number + "&code=" + code}), 200)
+	require.Equal(t, receipt.Number, v.Number)
+	require.Equal(t, casework.Open, v.Status)
+	require.Contains(t, v.NextStep.ZH, "正在立案")
+	refused(t, w.ask(t, asked{path: "/v1/public/cases/" + receipt.Number + "/withdraw", body: object{"code": code, "reason": "不要了"}}), 503, "case_opening")
+	refused(t, w.ask(t, asked{path: "/v1/public/progress?number=" + receipt.Number + "&code=x"}), 404, "number_or_code")
+}

@@ -91,7 +91,7 @@ func (a *API) acceptRequest(ctx context.Context, in *requestInput) (*acceptanceR
 	if err != nil {
 		return nil, err
 	}
-	if got.Status == accepted && !got.Applied && !actorOf(ctx).Has(casework.Platform) {
+	if got.Status == accepted && !got.Applied && !actorOf(ctx).Has(casework.Platform, casework.Customer) {
 		// The request is kept: what can't be looked up now is no reason to refuse it.
 		if got.PossibleLeads, err = a.leadsOf(ctx, request, got.Number); err != nil {
 			callOf(ctx).report(ctx, err)

@@ -145,10 +145,7 @@ func (a *API) jointProgress(ctx context.Context, number string) (*reply[progress
 	}
 	for _, receipt := range joint.Receipts {
 		k, err := a.goesOn(ctx, receipt.Number)
-		one := progressView{
-			Number: receipt.Number, Utility: receipt.Request.Utility, Status: casework.Open, StatusName: casework.Open.Name(), ReceivedAt: receipt.ReceivedAt,
-			NextStep: casework.Say("已收件，正在立案，无需您办理手续", "Received; the case is being opened; you need do nothing"), Call: v.Call,
-		}
+		one := a.viewReceived(receipt)
 		switch {
 		case err == nil:
 			if one, err = a.viewProgress(ctx, k); err != nil {
@@ -201,7 +198,7 @@ func (a *API) withdrawJoint(ctx context.Context, in *ownWithdrawal) (*reply[join
 		k, err := a.goesOn(ctx, receipt.Number)
 		switch {
 		case err != nil && casework.AsFault(err).Kind == casework.NotFound:
-			return nil, casework.Refuse(casework.Unavailable, "case_opening", casework.Say("案件正在登记，请稍后重试", "the case is being opened; try again shortly"))
+			return nil, caseOpening()
 		case err != nil:
 			return nil, err
 		case k.Status.Ended() || k.Status == casework.Withdrawing:

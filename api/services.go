@@ -173,7 +173,7 @@ func serviceStep(k *casework.Case) (casework.Text, []string) {
 		return casework.Say("目前暂停计时，条件具备后我们会主动联系您", "The clock stands for now; we shall contact you"), actions
 	case k.Stage == casework.Settlement && k.Arrears():
 		owed := casework.Worth(k.Served.Account.Owed)
-		return casework.Sayf("账户尚欠费 %[1]s 元：请缴清，或由双方约定承担人后告知我们", "%[1]s yuan are owed: please pay, or agree who pays and tell us", owed), actions
+		return casework.Sayf("账户尚欠费 %[1]s 元：请缴清，或由双方约定承担人后告知我们", "%[1]s yuan are owed: please pay, or agree who pays and tell us", owed), append(actions, "pay")
 	}
 	text, ok := map[casework.Stage]casework.Text{
 		casework.AccountCheck:   casework.Say("正在核验证照和账户", "We are checking certificates and account"),

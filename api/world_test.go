@@ -266,6 +266,7 @@ type memory struct {
 	lines    map[string]casework.TaskLine
 	receipts map[string]casework.Receipt // by channel and external number
 	billed   map[string]casework.BillingRequest
+	known    *casework.BillingRequest // a payment that was reported before, under another key
 	staff    map[string]casework.Staff
 	hashes   map[string]string
 	keptRows []casework.KeptRow
@@ -472,8 +473,15 @@ func (m *memory) HandForwarding(ctx context.Context, number string, h casework.H
 	return f, nil
 }
 
-func (m *memory) Receipt(context.Context, string) (casework.Receipt, error) {
-	return casework.Receipt{}, missing("receipt")
+func (m *memory) Receipt(_ context.Context, number string) (casework.Receipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.receipts {
+		if r.Number == number {
+			return r, nil
+		}
+	}
+	return casework.Receipt{}, missing("case")
 }
 
 func (m *memory) Case(_ context.Context, number string) (*casework.Case, error) {

@@ -102,6 +102,8 @@ type Payment struct {
 	Way     string    `json:"way"`
 	Number  string    `json:"number"` // of whoever took the money
 	PaidAt  time.Time `json:"paid_at"`
+	Channel string    `json:"channel,omitempty"` // the way it came in, where that is known
+	Source  string    `json:"source,omitempty"`  // who says so: staff, platform or customer; what a customer says is to be verified
 }
 
 // Invoice asks for an invoice.

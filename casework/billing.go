@@ -337,8 +337,14 @@ type BillingRequest struct {
 	Kind    BillingRequestKind `json:"kind"`
 	Account string             `json:"account"`
 	Case    string             `json:"case,omitempty"` // of the customer who asked
+	Channel Channel            `json:"channel,omitempty"`
 	By      string             `json:"by"`
+	Source  BillingSource      `json:"source,omitempty"`
 	At      time.Time          `json:"at"`
+	// Holder is the name that proves that a stranger may ask: nothing is passed on
+	// before billing has been asked whether the account has that holder. Empty where
+	// somebody is known who may.
+	Holder string `json:"holder,omitempty"`
 
 	// What is asked: an amount in fen; for a payment the way it was paid and the
 	// payer's own number; for an invoice to whom it is written.
@@ -366,6 +372,28 @@ const (
 	InvoiceRequest BillingRequestKind = "invoice" // 开票
 )
 
+// BillingSource is who says what billing is asked to book: what a customer only
+// reports, billing verifies.
+type BillingSource string
+
+// The sources.
+const (
+	ByStaff    BillingSource = "staff"    // 工作人员
+	ByPlatform BillingSource = "platform" // 平台
+	ByCustomer BillingSource = "customer" // 客户本人
+)
+
+// BillingSourceOf tells which source somebody is.
+func BillingSourceOf(by Actor) BillingSource {
+	switch {
+	case by.Has(Customer):
+		return ByCustomer
+	case by.Has(Platform):
+		return ByPlatform
+	}
+	return ByStaff
+}
+
 // BillingState is where a request to billing stands.
 type BillingState string
 
@@ -386,6 +414,8 @@ const maxPayment = 10_000_000_00
 func (r BillingRequest) Validate() error {
 	var c Check
 	checkAccountNumber(&c, r.Account)
+	c.Require(r.Channel == "" || r.Channel.Valid(), "channel", Sayf("渠道应为：%s", "channel must be one of: %s", joinAny(Channels())))
+	c.Require(len([]rune(r.Holder)) <= maxName, "holder", tooLong(maxName))
 	c.Require(len([]rune(r.Number)) <= maxNumber, "number", tooLong(maxNumber))
 	switch r.Kind {
 	case PaymentRequest:
@@ -409,7 +439,7 @@ func (r BillingRequest) Validate() error {
 // can be asked.
 func (r BillingRequest) Same(o BillingRequest) bool {
 	return r.Kind == o.Kind && r.Account == o.Account && r.Amount == o.Amount && r.Way == o.Way && r.Number == o.Number &&
-		r.Title == o.Title && r.TaxCode == o.TaxCode && r.Email == o.Email
+		r.Holder == o.Holder && r.Title == o.Title && r.TaxCode == o.TaxCode && r.Email == o.Email
 }
 
 // CheckAccountNumber judges an account number (户号).

@@ -35,11 +35,12 @@ type Play struct {
 	// Hurry leaves out the pauses that people would make; tests set it.
 	Hurry bool
 
-	client *http.Client
-	done   atomic.Int64 // tasks completed
-	ended  atomic.Int64 // cases brought to their end
-	left   atomic.Int64 // cases left lying
-	faults faults
+	connect sync.Once
+	client  *http.Client // made when somebody first speaks
+	done    atomic.Int64 // tasks completed
+	ended   atomic.Int64 // cases brought to their end
+	left    atomic.Int64 // cases left lying
+	faults  faults
 }
 
 // faults keeps what went wrong, each once.
@@ -58,13 +59,15 @@ func (f *faults) add(text string) {
 
 // as gives the client of somebody with a role; without one, a customer's.
 func (p *Play) as(r casework.Role) Client {
+	p.connect.Do(func() {
+		p.client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	})
 	return Client{Base: p.Base, Token: p.Tokens[r], HTTP: p.client}
 }
 
 // Run takes in the list and works the cases. It returns what the list gave; a
 // case that met a fault is named in the error, the others went on.
 func (p *Play) Run(ctx context.Context) (ListResult, error) {
-	p.client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	list, err := p.as(casework.ServiceHall).List(ctx, ListName, bytes.NewReader(parkList))
 	if err != nil {
 		return list, fmt.Errorf("send the list: %w", err)
@@ -127,7 +130,6 @@ func (p *Play) watch(ctx context.Context) {
 
 // Straight works one case to its end, with no fate of its own.
 func (p *Play) Straight(ctx context.Context, number, code string) error {
-	p.client = &http.Client{Timeout: time.Minute}
 	return p.follow(ctx, number, code, fate{choices: func(task) Choices { return Choices{} }})
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/curbstop/curbstop/cmd/curbstop/service"
 	"github.com/curbstop/curbstop/demo"
 	"github.com/curbstop/curbstop/devstack"
+	"github.com/curbstop/curbstop/platforms/sim"
 	"github.com/curbstop/curbstop/policy"
 )
 
@@ -69,6 +70,7 @@ func install(ctx context.Context) (*installation, error) {
 	p.config = service.Config{
 		DatabaseURL: p.stack.PostgresURL("curbstop"), TemporalAddress: p.stack.TemporalAddress, Listen: "127.0.0.1:0",
 		BlobURL: "file://" + filepath.Join(p.stack.DataDir, "documents"), Policy: &rules, PublicPerMinute: 1_000_000,
+		BillingURL: sim.BillingURL(p.world), BillingToken: "e2e-billing", // there while the stand-in is
 		SendersFile: filepath.Join(p.stack.DataDir, "senders.yaml"), ReportSettle: 100 * time.Millisecond, ReportRetry: 200 * time.Millisecond,
 		IdentityURL: "http://" + p.world + "/identity/swap", IdentityServiceID: "TEST-SERVICE-ID",
 	}

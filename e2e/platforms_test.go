@@ -62,11 +62,12 @@ func (p *installation) meetPlatforms(ctx context.Context) error {
 // Every platform sends what it can, right and wrong, to the whole system; the
 // stand-in judges. What was kept is seen by staff; one message is mended and
 // becomes a case; one case is worked to its end, of which its platform is told.
-func TestPlatformsOutside(t *testing.T) {
+func TestPlatformsOutside(t *testing.T) { //nolint:tparallel // those within that may run beside each other do, in groups
 	t.Parallel()
 	w, err := sim.Open(t.Context(), sim.Options{
 		Seed: 20261124, Requests: 40, Shares: sim.DemoShares(), Target: "http://" + place.Address, Listen: place.world, Exchange: place.exchange,
 		Senders: sim.DemoSenders(place.world), Getenv: os.Getenv, Without: place.Unplayed(), Serves: served(),
+		BillingToken: place.config.BillingToken, BillingFaults: 0.15, Customers: 12,
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, w.Close()) })
@@ -106,6 +107,9 @@ func TestPlatformsOutside(t *testing.T) {
 	mend(t, w, cut)
 	mendRow(t, w)
 	complete(t, w)
+	settleAccounts(t, w)
+	require.NoError(t, w.Await(t.Context(), 20*time.Second))
+	require.True(t, w.Judge().Held(), w.Judge().String())
 }
 
 // papers sees that what the platform sent along lies in the cases' files.
@@ -244,8 +248,6 @@ func complete(t *testing.T, w *sim.World) {
 			return r.Platform == "rating" && r.Direction == sim.Sent && r.External == e.Numbers[0] && r.Good
 		})
 	}, 20*time.Second, 100*time.Millisecond, "the rating was not taken")
-	require.NoError(t, w.Await(t.Context(), 10*time.Second))
-	require.True(t, w.Judge().Held(), w.Judge().String())
 }
 
 // ahead tells whether something about the request came ahead of it: it is

@@ -14,6 +14,7 @@ type billingRow struct {
 	ID        string `gorm:"primaryKey"`
 	Kind      casework.BillingRequestKind
 	Account   string // blind index
+	Payment   string // blind index of a payment's account, way and number; empty where it is none, or was refused
 	AskedAt   time.Time
 	AskedBy   string
 	State     casework.BillingState
@@ -37,13 +38,21 @@ func billingAnswerContext(id string) string { return "billing-answer/" + id }
 
 func (s *Store) accountIndex(number string) string { return s.ring.Index("account/" + number) }
 
+// paymentIndex finds a payment by the number of whoever took the money.
+func (s *Store) paymentIndex(r casework.BillingRequest) string {
+	if r.Kind != casework.PaymentRequest {
+		return ""
+	}
+	return s.ring.Index("payment/" + r.Account + "/" + r.Way + "/" + r.Number)
+}
+
 func billingNotFound() *casework.Fault {
 	return casework.Refuse(casework.NotFound, "billing_request_not_found", casework.Say("没有这条缴费或开票申请", "there is no such payment or invoice request"))
 }
 
-// AskBilling writes a payment or invoice request down, once for its ID: a repeat
-// gives the first, and created is false. Something else under the same ID is a
-// Conflict.
+// AskBilling writes a payment or invoice request down, once for its ID, and a
+// payment once for its number too: a repeat gives the first, and created is false.
+// Something else under the same ID or number is a Conflict.
 func (s *Store) AskBilling(ctx context.Context, r casework.BillingRequest) (got casework.BillingRequest, created bool, err error) {
 	r.State = casework.BillingPending
 	body, err := s.seal(r, billingContext(r.ID))
@@ -51,13 +60,17 @@ func (s *Store) AskBilling(ctx context.Context, r casework.BillingRequest) (got 
 		return got, false, err
 	}
 	row := billingRow{
-		ID: r.ID, Kind: r.Kind, Account: s.accountIndex(r.Account), AskedAt: r.At, AskedBy: r.By, State: r.State, Body: body,
+		ID: r.ID, Kind: r.Kind, Account: s.accountIndex(r.Account), Payment: s.paymentIndex(r), AskedAt: r.At, AskedBy: r.By, State: r.State, Body: body,
 	}
 	result := s.db.WithContext(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
 	if result.Error != nil {
 		return got, false, failed("ask billing", result.Error)
 	}
-	if got, err = s.BillingRequest(ctx, r.ID); err != nil {
+	got, err = s.BillingRequest(ctx, r.ID)
+	if err != nil && row.Payment != "" && casework.AsFault(err).Kind == casework.NotFound {
+		return s.knownPayment(ctx, row.Payment, r)
+	}
+	if err != nil {
 		return got, false, err
 	}
 	if !got.Same(r) {
@@ -65,6 +78,20 @@ func (s *Store) AskBilling(ctx context.Context, r casework.BillingRequest) (got 
 			casework.Say("同一 Idempotency-Key 已用于另一笔申请", "this Idempotency-Key was used for another request"))
 	}
 	return got, result.RowsAffected == 1, nil
+}
+
+// knownPayment gives the payment that was reported before, under another key.
+func (s *Store) knownPayment(ctx context.Context, payment string, r casework.BillingRequest) (casework.BillingRequest, bool, error) {
+	row, err := gorm.G[billingRow](s.db).Where("payment = ?", payment).Take(ctx)
+	if err != nil {
+		return casework.BillingRequest{}, false, found("read a payment", err, billingNotFound())
+	}
+	got, err := s.billingRequest(row)
+	if err == nil && !got.Same(r) {
+		err = casework.Refuse(casework.Conflict, "payment_known",
+			casework.Say("该支付流水号已登记，金额不同；请核对", "a payment with this number is on record with another amount; check it"))
+	}
+	return got, false, err
 }
 
 func (s *Store) billingRequest(row billingRow) (r casework.BillingRequest, err error) {
@@ -164,8 +191,11 @@ func (s *Store) SettleBilling(ctx context.Context, id string, state casework.Bil
 	if err != nil {
 		return casework.BillingRequest{}, err
 	}
-	result := s.db.WithContext(ctx).Model(&billingRow{}).Where("id = ? AND state = ?", id, casework.BillingPending).
-		Updates(map[string]any{"state": state, "answer": answer, "settled_at": at})
+	settled := map[string]any{"state": state, "answer": answer, "settled_at": at}
+	if state == casework.BillingDenied {
+		settled["payment"] = "" // once the cause is put right it may be handed in again
+	}
+	result := s.db.WithContext(ctx).Model(&billingRow{}).Where("id = ? AND state = ?", id, casework.BillingPending).Updates(settled)
 	if result.Error != nil {
 		return casework.BillingRequest{}, failed("settle a billing request", result.Error)
 	}

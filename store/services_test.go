@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -159,4 +160,39 @@ func TestWhatIsPassedOnToAServiceIsAcceptedOnce(t *testing.T) {
 	again, err := s.AcceptPassedService(t.Context(), r, carried)
 	require.NoError(t, err)
 	equal(t, first, again)
+}
+
+// A payment is one by the number of whoever took the money, under whatever key it
+// is reported; once billing has refused it, it may be handed in again.
+func TestPaymentIsKeptOnceByItsNumber(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, testkit.Database(t), key)
+	first, created, err := s.AskBilling(t.Context(), payment("k1"))
+	require.NoError(t, err)
+	require.True(t, created)
+	again, created, err := s.AskBilling(t.Context(), payment("k2"))
+	require.NoError(t, err)
+	require.False(t, created)
+	equal(t, first, again)
+	other := payment("k3")
+	other.Amount = 1
+	_, _, err = s.AskBilling(t.Context(), other)
+	refused(t, err, casework.Conflict, "payment_known")
+	for i := range 2 { // an invoice has no number of its own
+		_, created, err = s.AskBilling(t.Context(), casework.BillingRequest{ID: fmt.Sprint("i", i), Kind: casework.InvoiceRequest, Account: "0000000001", At: at(2, 9, 0), Title: "x"})
+		require.NoError(t, err)
+		require.True(t, created)
+	}
+
+	_, err = s.SettleBilling(t.Context(), "k1", casework.BillingDenied, "", "locked", at(2, 9, 5))
+	require.NoError(t, err)
+	_, created, err = s.AskBilling(t.Context(), payment("k2"))
+	require.NoError(t, err)
+	require.True(t, created)
+	_, err = s.SettleBilling(t.Context(), "k2", casework.BillingDone, "B1", "", at(2, 9, 6))
+	require.NoError(t, err)
+	again, created, err = s.AskBilling(t.Context(), payment("k4"))
+	require.NoError(t, err)
+	require.False(t, created)
+	require.Equal(t, casework.BillingDone, again.State)
 }

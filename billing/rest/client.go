@@ -49,35 +49,43 @@ func New(address, token string) (*Client, error) {
 
 // Account gives an account with its balance and last reading.
 func (c *Client) Account(ctx context.Context, number string) (billing.Account, error) {
-	return call[billing.Account](ctx, c, http.MethodGet, number, "", "", nil)
+	return call(ctx, c, http.MethodGet, number, "", "", nil, func(a billing.Account) bool {
+		return a.Number == number && (a.State == billing.Active || a.State == billing.Closed)
+	})
 }
 
 // ChangeHolder puts an account into another name.
 func (c *Client) ChangeHolder(ctx context.Context, key string, change billing.HolderChange) (billing.Receipt, error) {
-	return call[billing.Receipt](ctx, c, http.MethodPost, change.Account, "/holder", key, change)
+	return call(ctx, c, http.MethodPost, change.Account, "/holder", key, change, receipted)
 }
 
 // FinalBill has the last bill of an account written.
 func (c *Client) FinalBill(ctx context.Context, key string, r billing.FinalReading) (billing.Bill, error) {
-	return call[billing.Bill](ctx, c, http.MethodPost, r.Account, "/final-bill", key, r)
+	return call(ctx, c, http.MethodPost, r.Account, "/final-bill", key, r, func(b billing.Bill) bool { return b.Number != "" })
 }
 
 // Close closes an account.
 func (c *Client) Close(ctx context.Context, key string, closing billing.Closing) (billing.Receipt, error) {
-	return call[billing.Receipt](ctx, c, http.MethodPost, closing.Account, "/close", key, closing)
+	return call(ctx, c, http.MethodPost, closing.Account, "/close", key, closing, receipted)
 }
 
 // Pay books a payment.
 func (c *Client) Pay(ctx context.Context, key string, p billing.Payment) (billing.Receipt, error) {
-	return call[billing.Receipt](ctx, c, http.MethodPost, p.Account, "/payments", key, p)
+	return call(ctx, c, http.MethodPost, p.Account, "/payments", key, p, receipted)
 }
 
 // Invoice has an invoice written.
 func (c *Client) Invoice(ctx context.Context, key string, i billing.Invoice) (billing.Receipt, error) {
-	return call[billing.Receipt](ctx, c, http.MethodPost, i.Account, "/invoices", key, i)
+	return call(ctx, c, http.MethodPost, i.Account, "/invoices", key, i, receipted)
 }
 
-func call[T any](ctx context.Context, c *Client, method, account, below, key string, body any) (out T, err error) {
+// receipted tells a receipt from any other JSON: without billing's own number
+// nobody could say that it was done.
+func receipted(r billing.Receipt) bool { return r.Reference != "" }
+
+// call asks once. What comes back as a yes must be whole: an object of somebody
+// else reads as an account that owes nothing, or as a payment that was booked.
+func call[T any](ctx context.Context, c *Client, method, account, below, key string, body any, whole func(T) bool) (out T, err error) {
 	var sent io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -107,7 +115,10 @@ func call[T any](ctx context.Context, c *Client, method, account, below, key str
 	if err != nil {
 		return out, unavailable("%v", hidden(err))
 	}
-	return judge[T](answer.StatusCode, raw)
+	if out, err = judge[T](answer.StatusCode, raw); err == nil && !whole(out) {
+		err = unavailable("its answer lacks what the contract asks for")
+	}
+	return out, err
 }
 
 // judge tells the answers apart. What is neither yes nor a reasoned no is asked

@@ -68,7 +68,8 @@ func runDemo(ctx context.Context, out io.Writer, data string, once bool) (err er
 	if err := platforms.begin(ctx, e, say); err != nil {
 		return err
 	}
-	if err := errors.Join(e.perform(ctx, play, out), platforms.summary(ctx, play, out)); err != nil {
+	serving := e.serve(ctx, play)
+	if err := errors.Join(e.perform(ctx, play, out), serving(), platforms.summary(ctx, play, out)); err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C in the middle of the play is no fault
 		}
@@ -115,6 +116,17 @@ func (e *embedded) perform(ctx context.Context, play *demo.Play, out io.Writer) 
 		return err
 	}
 	return play.Summary(ctx, out)
+}
+
+// serve has the staff work off what platforms and customers ask beside the list,
+// and gives the function that waits until they are through.
+func (e *embedded) serve(ctx context.Context, play *demo.Play) func() error {
+	last, through := make(chan struct{}), make(chan error, 1)
+	go func() { through <- play.Services(ctx, last) }()
+	return func() error {
+		close(last)
+		return <-through
+	}
 }
 
 // tokens prints how to act as each role.

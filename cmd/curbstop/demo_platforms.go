@@ -61,6 +61,7 @@ func (o *outside) meet(ctx context.Context, e *embedded, c *service.Config, data
 	if err := sim.MakeTables(ctx, o.options.Exchange); err != nil {
 		return err
 	}
+	o.playBilling(c)
 	c.SendersFile = filepath.Join(dataDir, "demo-senders.yaml")
 	c.IdentityURL, c.IdentityServiceID = "http://"+o.options.Listen+"/identity/swap", "CURBSTOP-DEMO"
 	// What people wait days for takes seconds here.

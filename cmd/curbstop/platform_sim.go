@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,8 +32,8 @@ func platformSimCommand() *cobra.Command {
 	p := platformSim{options: sim.Options{Getenv: os.Getenv, Shares: sim.DemoShares()}}
 	c := &cobra.Command{
 		Use: "platform-sim", Short: "扮演各平台 play the platforms outside: push, send twice and garbage, refuse, time out, and judge the answers", Args: cobra.NoArgs,
-		Long: "扮演各政务平台，向本机的 curbstop 推送报装、重复、乱序、乱码与伪造的消息，接收进展回告并时而拒收或超时，最后自行评判。\n" +
-			"Plays the platforms that send requests and are told of their progress, against an API on this machine, and judges by itself. " +
+		Long: "扮演各政务平台，向本机的 curbstop 推送报装、重复、乱序、乱码与伪造的消息，接收进展回告并时而拒收或超时，兼作计费系统和线上自助的客户，最后自行评判。\n" +
+			"Plays the platforms that send requests and are told of their progress, the billing system and customers, against an API on this machine, and judges by itself. " +
 			"It ends with a failure if anything was lost, taken up twice, waved through, or told out of order.",
 		Example: `  curbstop platform-sim --secrets > secrets.sh     # fresh secrets for both sides
   curbstop platform-sim --senders-example > senders.yaml
@@ -47,9 +50,11 @@ func platformSimCommand() *cobra.Command {
 	flags.StringVar(&p.senders, "senders", os.Getenv("CURBSTOP_SENDERS"), "the senders' file that the API has (CURBSTOP_SENDERS); the stand-in's own where empty")
 	flags.StringVar(&p.options.Exchange, "exchange", os.Getenv("CURBSTOP_EXCHANGE_URL"), "URL of the exchange database (CURBSTOP_EXCHANGE_URL); its tables are made where they are missing")
 	flags.StringVar(&p.options.Listen, "listen", "127.0.0.1:8790", "where the platforms are told; GET /ledger there shows everything")
+	flags.IntVar(&p.options.Customers, "customers", 12, "customers who act by themselves through the public API, on the WeChat account, the mini program and the company's site")
+	flags.Float64Var(&p.options.BillingFaults, "billing-faults", 0.15, "share of what is asked of the billing system that goes wrong: down, done and the answer lost, rubbish, refused")
 	flags.StringSliceVar(&p.options.Serves, "serves", nil, "utilities that are asked for; water and gas where empty")
 	flags.StringSliceVar(&p.options.Without, "without", nil, "IDs of senders that are not played")
-	flags.BoolVar(&p.secrets, "secrets", false, "print fresh secrets for the senders' file, for both sides, and end")
+	flags.BoolVar(&p.secrets, "secrets", false, "print fresh secrets for the senders' file and the billing system, and what else both sides need, and end")
 	flags.BoolVar(&p.example, "senders-example", false, "print the stand-in's own senders' file and end")
 	s := &p.options.Shares
 	for _, share := range []struct {
@@ -85,7 +90,11 @@ func (p *platformSim) run(ctx context.Context, out io.Writer) error {
 		}
 	}
 	if p.secrets {
-		return printSecrets(out, p.options.Senders)
+		return printSecrets(out, p.options.Senders, p.options.Listen)
+	}
+	// Who asks another billing system does not ask the stand-in's.
+	if strings.TrimSuffix(os.Getenv("CURBSTOP_BILLING_URL"), "/") == sim.BillingURL(p.options.Listen) {
+		p.options.BillingToken = os.Getenv("CURBSTOP_BILLING_TOKEN")
 	}
 	w, err := sim.Open(ctx, p.options)
 	if err != nil {
@@ -93,6 +102,9 @@ func (p *platformSim) run(ctx context.Context, out io.Writer) error {
 	}
 	defer func() { _ = w.Close() }()
 	fmt.Fprintf(out, "替身在 the stand-in is at http://%s，账本 ledger http://%[1]s/ledger，种子 seed %d\n", w.Address(), w.Seed())
+	if w.Billing() == nil {
+		fmt.Fprintf(out, "未扮演计费系统：CURBSTOP_BILLING_URL 应为 %s，并设 CURBSTOP_BILLING_TOKEN no billing system is played: CURBSTOP_BILLING_URL must be %[1]s, with CURBSTOP_BILLING_TOKEN\n", sim.BillingURL(w.Address()))
+	}
 	if err := p.play(ctx, w); err != nil && ctx.Err() == nil {
 		return err
 	}
@@ -114,11 +126,17 @@ func (p *platformSim) play(ctx context.Context, w *sim.World) error {
 	return w.Await(ctx, p.most)
 }
 
-func printSecrets(out io.Writer, senders []byte) error {
+// publicCalls are how many calls a minute the customers of the stand-in may
+// make, who all come from one address.
+const publicCalls = 6000
+
+func printSecrets(out io.Writer, senders []byte, listen string) error {
 	secrets, err := sim.Secrets(senders)
 	if err != nil {
 		return err
 	}
+	secrets["CURBSTOP_BILLING_URL"], secrets["CURBSTOP_BILLING_TOKEN"] = sim.BillingURL(listen), rand.Text()
+	secrets["CURBSTOP_PUBLIC_PER_MINUTE"] = strconv.Itoa(publicCalls)
 	for _, name := range slices.Sorted(maps.Keys(secrets)) {
 		fmt.Fprintf(out, "export %s='%s'\n", name, secrets[name])
 	}

@@ -337,7 +337,7 @@ func (x *exchange) send(ctx context.Context, d *draw, wrong Wrong) error {
 		}
 		x.watch(parents[0], watched{good: true}, Entry{External: external(parents[0])})
 		return x.insert(ctx, parents...)
-	case Duplicate, Late, Forged:
+	case Duplicate, Late, Forged, Faulty, Guessed:
 	}
 	for _, r := range rows {
 		x.watch(r, watched{good: true}, Entry{External: external(r), Request: r.table == itemTable})

@@ -36,6 +36,8 @@ type intake struct {
 	spoil func(*platforms.Outcome)
 	// spoilRecords does so with what those are told who are told of all cases.
 	spoilRecords func([]casework.ProgressReport) []casework.ProgressReport
+	// hall is where customers and the register's fee query are answered.
+	hall *hall
 
 	mu       sync.Mutex
 	numbers  map[string][]string // by sender, sort and key
@@ -61,7 +63,7 @@ func (in *intake) meets(file []byte) {
 	all := senders.Adapters{}
 	for _, name := range adapters.Names() {
 		all[name] = func(s senders.Setup) (platforms.Adapter, error) {
-			return adapters.New(name, adapters.Setup{Mapping: s.Mapping, Channel: s.Channel, Database: s.Exchange.URL, Token: s.Secrets["token"]})
+			return adapters.New(name, adapters.Setup{Mapping: s.Mapping, Channel: s.Channel, Database: s.Exchange.URL, Token: s.Secrets["token"], Balances: in.hall.balances()})
 		}
 	}
 	var err error
@@ -85,6 +87,10 @@ func (in *intake) meets(file []byte) {
 func (in *intake) getenv(name string) string { return in.secrets[name] }
 
 func (in *intake) receive(w http.ResponseWriter, r *http.Request) {
+	if path, public := strings.CutPrefix(r.URL.Path, "/v1/public/"); public {
+		in.hall.serve(w, r, path)
+		return
+	}
 	id, kind, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1/platforms/"), "/")
 	s, ok := in.senders.Find(id)
 	host := netip.MustParseAddrPort(r.RemoteAddr).Addr()
@@ -292,6 +298,9 @@ func (in *intake) open(o sim.Options, file func(address string) []byte) *sim.Wor
 	w, err := sim.Open(in.t.Context(), o)
 	require.NoError(in.t, err)
 	in.t.Cleanup(func() { require.NoError(in.t, w.Close()) })
+	if in.hall != nil {
+		in.hall.billing = sim.BillingURL(w.Address())
+	}
 	in.meets(file(w.Address()))
 	return w
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/curbstop/curbstop/platforms/sim/billing"
 )
 
 // shanghai is the zone of every moment that a platform writes.
@@ -19,9 +21,14 @@ type draw struct {
 	*rand.Rand
 	mark string // of this run, in every number of ours
 	n    int    // of the request
+	turn int    // of the sender's own requests
 	now  time.Time
 	// serves are the utilities that the other side serves: water, gas.
 	serves []string
+	// books is the billing system that has an account for each that is spoken of;
+	// nil where none is played. Standing is how the account stands; empty: drawn.
+	books    *billing.Server
+	standing Standing
 }
 
 // asksGas tells whether a request is for gas: of so many one, if it may be.
@@ -98,7 +105,3 @@ func (d *draw) residentID() string {
 	}
 	return id + string("10X98765432"[sum%11])
 }
-
-// account is a number at the utility; the billing stand-in has an account under
-// it.
-func (d *draw) account() string { return fmt.Sprintf("9%s%04d", d.mark[len(d.mark)-5:], d.n) }

@@ -45,10 +45,10 @@ func (r *Rule) look(e Entry, ok bool, said string, args ...any) {
 
 // judge says what held, from the ledger alone.
 func judge(entries []Entry, waiting, watching []string) Verdict {
-	return Verdict{Rules: []Rule{
+	return Verdict{Rules: append([]Rule{
 		oneNumber(entries), duplicates(entries), garbageKept(entries), nothingForged(entries), comeAhead(entries),
 		afterEnds(entries), rowsSettled(entries), proved(entries), inOrder(entries), recorded(entries, watching), toldAtOnce(waiting), answered(entries), echoes(entries),
-	}}
+	}, append(billingRules(entries), customerRules(entries)...)...)}
 }
 
 // understood are the messages that ask for something and nothing is wrong with.
@@ -341,6 +341,7 @@ func counts(entries []Entry) map[string]*count {
 			c.rows++
 		case Sent:
 			c.sent++
+		case Asked: // has a line of its own
 		}
 		switch e.Wrong {
 		case Duplicate:
@@ -349,12 +350,12 @@ func counts(entries []Entry) map[string]*count {
 			c.ahead++
 		case Garbage:
 			c.garbage++
-		case Late, Forged:
+		case Late, Forged, Faulty, Guessed:
 			c.forged++
 		default:
 		}
 		switch {
-		case e.Wrong == Late || e.Wrong == Forged:
+		case e.Wrong == Late || e.Wrong == Forged || e.Wrong == Faulty || e.Wrong == Guessed:
 			c.turned++
 		case e.Good && e.Wrong != Garbage:
 			c.taken++
@@ -371,7 +372,7 @@ func (w *World) Print(out io.Writer) {
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "平台 platform\t发出 sent\t重复 twice\t乱序 ahead\t乱码 garbage\t伪造/过时 forged\t表行 rows\t接收 taken\t留存 kept\t拒绝 refused\t回告 told\t拒收 not taken\t超时 timed out")
 	all := counts(entries)
-	for _, s := range w.senders {
+	for _, s := range slices.Concat(w.senders, w.channels()) {
 		c := all[s.ID]
 		if c == nil {
 			c = &count{}
@@ -380,6 +381,7 @@ func (w *World) Print(out io.Writer) {
 			c.taken, c.kept, c.turned, c.told, c.refused, c.repeated)
 	}
 	_ = t.Flush()
+	w.printBilling(out)
 	v := w.Judge()
 	for _, r := range v.Rules {
 		mark := "✓"

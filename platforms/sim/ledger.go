@@ -10,9 +10,10 @@ type Direction string
 
 // The directions.
 const (
-	Sent Direction = "sent" // we sent it and were answered
-	Told Direction = "told" // the other side told us and we answered
-	Row  Direction = "row"  // a row of the exchange tables, and what was written back to it
+	Sent  Direction = "sent"  // we sent it and were answered
+	Told  Direction = "told"  // the other side told us and we answered
+	Row   Direction = "row"   // a row of the exchange tables, and what was written back to it
+	Asked Direction = "asked" // the other side asked our billing system
 )
 
 // Wrong is what is wrong with something that was sent, on purpose.
@@ -25,6 +26,8 @@ const (
 	Garbage    Wrong = "garbage"      // nobody can understand it
 	Late       Wrong = "late"         // outside the clock's window
 	Forged     Wrong = "forged"       // with a wrong signature
+	Faulty     Wrong = "faulty"       // a customer's form with a mistake
+	Guessed    Wrong = "guessed"      // a code or name that is not the customer's
 )
 
 // Reaction is how a report to us was taken.
@@ -66,6 +69,12 @@ type Entry struct {
 	Meaning  State    `json:"meaning,omitempty"`
 	Reaction Reaction `json:"reaction,omitempty"`
 	Fault    string   `json:"fault,omitempty"` // what went wrong that should not have
+
+	// Of what billing was asked: what went wrong on purpose, whether there is such an
+	// account, and what it owed before. Good tells there that something was changed.
+	Played string `json:"played,omitempty"`
+	Known  bool   `json:"known,omitempty"`
+	Owed   int64  `json:"owed,omitempty"`
 }
 
 // ledger keeps everything that was said, in its order. It is safe for

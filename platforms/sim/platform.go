@@ -15,8 +15,9 @@ type message struct {
 	kind        string // the path below the sender's address, with its query
 	contentType string
 	body        []byte
-	external    string // the platform's own number of what it is about
-	request     bool   // it asks for something of its own, so it gets a number
+	external    string   // the platform's own number of what it is about
+	request     bool     // it asks for something of its own, so it gets a number
+	before      *message // what is asked before it is sent; nil: nothing
 }
 
 // State is what a platform's word for a state means.

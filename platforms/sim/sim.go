@@ -21,7 +21,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/curbstop/curbstop/platforms/sim/billing"
 )
 
 // Shares say how much of what is done goes wrong on purpose, from 0 to 1. What
@@ -49,6 +52,13 @@ type Options struct {
 	Without, Serves []string
 	Exchange        string // URL of the exchange database; empty: no exchange
 	Listen          string // where platforms are told; empty: as the demo's file says
+	// BillingToken is what the other side asks the stand-in's billing system with,
+	// which is at [BillingURL]; empty: it does not ask it. BillingFaults is the share
+	// of what is asked that goes wrong.
+	BillingToken  string
+	BillingFaults float64
+	// Customers are how many act by themselves through the public API.
+	Customers int
 	// Getenv looks up the secrets that the file names.
 	Getenv func(string) string
 	Now    func() time.Time
@@ -72,6 +82,9 @@ type World struct {
 	clocks   clocks
 	mark     string
 	random   *rand.Rand
+	books    *billing.Server // nil where no billing system is played
+	served   ownCases
+	extra    atomic.Int64 // what was sent beside the scenario
 }
 
 const (
@@ -135,6 +148,7 @@ func Open(ctx context.Context, o Options) (_ *World, err error) {
 			return w, err
 		}
 	}
+	w.openBilling()
 	w.server = &http.Server{Handler: w.routes(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = w.server.Serve(w.listener) }()
 	if w.exchange != nil {
@@ -151,11 +165,11 @@ func (w *World) judgeOptions() (err error) {
 	if host, _, err := net.SplitHostPort(w.o.Listen); err != nil || !loopback(host) {
 		return fmt.Errorf("监听地址 %[1]q 应为本机地址与端口，如 127.0.0.1:8790 the address to listen on, %[1]q, must be one of this machine with a port, such as 127.0.0.1:8790", w.o.Listen)
 	}
-	if w.o.Requests < 0 || w.o.Rate < 0 {
-		return errors.New("件数与速率不得为负 requests and rate must not be negative")
+	if w.o.Requests < 0 || w.o.Rate < 0 || w.o.Customers < 0 {
+		return errors.New("件数、客户数与速率不得为负 requests, customers and rate must not be negative")
 	}
 	s := w.o.Shares
-	for _, share := range []float64{s.Duplicate, s.OutOfOrder, s.Garbage, s.Late, s.Forged, s.Failed, s.Busy, s.Refused, s.TimedOut} {
+	for _, share := range []float64{s.Duplicate, s.OutOfOrder, s.Garbage, s.Late, s.Forged, s.Failed, s.Busy, s.Refused, s.TimedOut, w.o.BillingFaults} {
 		if share < 0 || share > 1 {
 			return errors.New("比例应在 0 至 1 之间 a share must be between 0 and 1")
 		}
@@ -236,6 +250,7 @@ type errand struct {
 	sender sender
 	wrong  Wrong
 	n      int
+	turn   int // of the sender's own requests
 }
 
 // plan deals the requests to the platforms, and what goes wrong to the requests.
@@ -253,7 +268,7 @@ func (w *World) plan() []errand {
 	all := make([]errand, 0, w.o.Requests)
 	for n := range w.o.Requests {
 		if len(asking) > 0 {
-			all = append(all, errand{sender: asking[n%len(asking)], n: n})
+			all = append(all, errand{sender: asking[n%len(asking)], n: n, turn: n / len(asking)})
 		}
 	}
 	order := w.random.Perm(len(all))
@@ -308,6 +323,7 @@ func (w *World) Play(ctx context.Context) error {
 	}
 	var sending sync.WaitGroup
 	defer sending.Wait()
+	sending.Go(func() { w.playCustomers(ctx) })
 	slots := make(chan struct{}, parallel)
 	for _, s := range w.senders {
 		if s.Adapter == wechat {
@@ -327,13 +343,19 @@ func (w *World) Play(ctx context.Context) error {
 			return ctx.Err()
 		case slots <- struct{}{}:
 		}
-		d := &draw{Rand: rand.New(rand.NewPCG(w.o.Seed, uint64(e.n)+2)), mark: w.mark, n: e.n, now: w.o.Now(), serves: w.o.Serves}
+		d := w.draw(e.n)
+		d.turn = e.turn
 		sending.Go(func() {
 			defer func() { <-slots }()
 			w.run(ctx, e, d)
 		})
 	}
 	return nil
+}
+
+// draw invents for the nth thing of the scenario.
+func (w *World) draw(n int) *draw {
+	return &draw{Rand: rand.New(rand.NewPCG(w.o.Seed, uint64(n)+2)), mark: w.mark, n: n, now: w.o.Now(), serves: w.o.Serves, books: w.books}
 }
 
 // mayRemain says of what came ahead that it may stay kept.
@@ -362,9 +384,13 @@ func (w *World) run(ctx context.Context, e errand, d *draw) {
 	case OutOfOrder:
 		w.sendAhead(ctx, e.sender, p, d)
 	case Duplicate:
-		w.sendTwice(ctx, e.sender, p, p.ask(d), d)
+		m := p.ask(d)
+		w.inquire(ctx, e.sender, p, m)
+		w.sendTwice(ctx, e.sender, p, m, d)
 	default:
-		w.transmit(ctx, e.sender, p, p.ask(d), sending{})
+		m := p.ask(d)
+		w.inquire(ctx, e.sender, p, m)
+		w.transmit(ctx, e.sender, p, m, sending{})
 	}
 }
 
@@ -455,6 +481,9 @@ func (w *World) Waiting() (missing []string) {
 			continue
 		}
 		i := slices.IndexFunc(w.senders, func(s sender) bool { return s.ID == e.Platform })
+		if i < 0 {
+			continue // a customer, who looks for themselves
+		}
 		p, _ := w.platformOf(w.senders[i])
 		if p.first == "" || w.senders[i].Report == nil && w.senders[i].Exchange == nil {
 			continue
@@ -482,6 +511,7 @@ func (w *World) Waiting() (missing []string) {
 			}
 		}
 	}
+	missing = append(missing, unpaid(entries)...)
 	slices.Sort(missing)
 	return missing
 }

@@ -206,6 +206,9 @@ func (w *World) routes() http.Handler {
 		}{w.o.Seed, w.Judge().Held(), w.Judge(), w.ledger.all()})
 	})
 	mux.HandleFunc("POST /identity/swap", w.swap)
+	if w.books != nil {
+		mux.Handle(billingPath+"/", w.books)
+	}
 	mux.HandleFunc("/{sender}/{path...}", w.told)
 	return mux
 }

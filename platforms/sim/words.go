@@ -58,25 +58,23 @@ func askJoint(d *draw) message {
 	})
 }
 
+// askProperty takes turns between the four ways in which transfers come: before
+// every other one fees are asked for.
 func askProperty(d *draw) message {
-	switch d.IntN(4) {
-	case 0:
-		m := askGasTransfer(d)
-		m.kind = "gas/transfer"
-		return m
-	case 1:
-		return askGasEnvelope(d)
-	case 2:
-		return askWaterTransfer(d)
-	default:
-		return askShucheng(d)
+	ways := []func(*draw) message{askShucheng, askGasTransfer, askWaterTransfer, askGasEnvelope}
+	switch {
+	case !d.served("gas"):
+		ways = []func(*draw) message{askShucheng, askWaterTransfer}
+	case !d.served("water"):
+		ways = []func(*draw) message{askGasTransfer, askGasEnvelope}
 	}
+	return ways[d.turn%len(ways)](d)
 }
 
 func askGasTransfer(d *draw) message {
-	external := d.number("TESTSL")
+	external, a := d.number("TESTSL"), d.account("gas")
 	return asJSON("gas/transfer", external, true, object{
-		"fromUname": d.person(), "fromUserMobile": d.phone(), "fromUserSfid": d.residentID(), "fromUserhuhao": d.account(), "hetongimg": pixel,
+		"fromUname": a.holder.Name, "fromUserMobile": a.holder.Phone, "fromUserSfid": a.holder.ResidentID, "fromUserhuhao": a.number, "hetongimg": pixel,
 		"qjgldm": "", "rqfwbsm": "TEST", "slbh": external, "toUame": d.person(), "toUserMobile": d.phone(), "toUserSfid": d.residentID(),
 		"toUserSfidimg": pixel, "xmid": d.number("TESTXM"),
 	})
@@ -91,24 +89,28 @@ func askGasEnvelope(d *draw) message {
 }
 
 func askWaterTransfer(d *draw) message {
-	external := d.number("TESTSL")
-	return asJSON("water/transfer", external, true, object{
-		"attachment": "[]", "businessType": "JMHGH", "certType": "身份证", "contactPhone": d.phone(), "customerAddress": d.place().address(d),
-		"customerId": d.account(), "customerName": d.person(), "dataSource": "5", "newCustomerName": d.person(), "newIdcard": d.residentID(),
+	external, a := d.number("TESTSL"), d.account("water")
+	m := asJSON("water/transfer", external, true, object{
+		"attachment": "[]", "businessType": "JMHGH", "certType": "身份证", "contactPhone": d.phone(), "customerAddress": a.address,
+		"customerId": a.number, "customerName": a.holder.Name, "dataSource": "5", "newCustomerName": d.person(), "newIdcard": d.residentID(),
 		"outId": external, "reason": "买卖", "slbh": external, "type": "2", "xmid": d.number("TESTXM"),
 	})
+	m.before = asksFee(a, external, m.kind)
+	return m
 }
 
 func askShucheng(d *draw) message {
-	external := d.number("TESTSL")
-	return asJSON("water/shucheng", external, true, object{
+	external, a := d.number("TESTSL"), d.account("water")
+	m := asJSON("water/shucheng", external, true, object{
 		"head": object{"servCode": "300011"},
 		"body": object{
 			"aId": external, "byer": "测试李乙", "data": pixel, "datatype": "png", "date": d.at(time.DateOnly), "id": d.residentID(), "idName": "身份证",
-			"newName": d.person(), "oldId": d.residentID(), "oldIdName": "身份证", "oldName": d.person(), "remark": "测试数据", "tel": d.phone(),
-			"update": "1", "userid": d.account(),
+			"newName": d.person(), "oldId": a.holder.ResidentID, "oldIdName": "身份证", "oldName": a.holder.Name, "remark": "测试数据", "tel": d.phone(),
+			"update": "1", "userid": a.number,
 		},
 	})
+	m.before = asksFee(a, external, m.kind)
+	return m
 }
 
 func askHotline(d *draw) message {

@@ -4,7 +4,6 @@
 package billing
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,6 +55,9 @@ type (
 		Way    string    `json:"way"`
 		Number string    `json:"number"`
 		PaidAt time.Time `json:"paid_at"`
+
+		Channel string `json:"channel,omitempty"`
+		Source  string `json:"source,omitempty"`
 	}
 	// Invoice is an invoice that was written.
 	Invoice struct {
@@ -82,12 +84,33 @@ const (
 // PricePerUnit is what the stand-in asks for a cubic metre, in fen.
 const PricePerUnit = 300
 
-// Server is a billing system. It is safe for concurrent use.
+// Call is one call, as it was heard and answered.
+type Call struct {
+	What    string // account, holder, final-bill, close, payments or invoices
+	Account string
+	Key     string
+	Body    string
+	Fault   Fault // that was played
+	Status  int   // 0: none was given
+	Answer  string
+	Known   bool  // there is such an account
+	Owed    int64 // by it, before the call
+	Done    bool  // it changed something
+}
+
+// Server is a billing system. It is safe for concurrent use. What is exported is
+// set before the first call.
 type Server struct {
 	// Token, where set, must come with each call.
 	Token string
+	// Deal, where set, says what goes wrong with a call: with what is asked of an
+	// account for the nth time. Faults that were ordered come first.
+	Deal func(what, account string, nth int) Fault
+	// Heard, where set, is told of each call before it is answered.
+	Heard func(Call)
 
 	mu       sync.Mutex
+	times    map[string]int // how often something was asked of an account
 	accounts map[string]*Account
 	answers  map[string][]byte // by idempotency key
 	asked    map[string]string // what was asked under a key
@@ -99,7 +122,7 @@ type Server struct {
 
 // New gives a billing system with accounts.
 func New(accounts ...Account) *Server {
-	s := &Server{accounts: map[string]*Account{}, answers: map[string][]byte{}, asked: map[string]string{}}
+	s := &Server{accounts: map[string]*Account{}, answers: map[string][]byte{}, asked: map[string]string{}, times: map[string]int{}}
 	for _, a := range accounts {
 		s.Put(a)
 	}
@@ -148,12 +171,16 @@ func (s *Server) Counts() (calls, done int) {
 	return s.calls, s.done
 }
 
-func (s *Server) fault() Fault {
+func (s *Server) fault(c Call) Fault {
 	s.calls++
+	s.times[c.What+" "+c.Account]++
 	if len(s.faults) > 0 {
 		f := s.faults[0]
 		s.faults = s.faults[1:]
 		return f
+	}
+	if s.always == "" && s.Deal != nil {
+		return s.Deal(c.What, c.Account, s.times[c.What+" "+c.Account])
 	}
 	return s.always
 }
@@ -162,45 +189,50 @@ func (s *Server) fault() Fault {
 // whatever path the server was put at.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	c := Call{What: "account", Key: r.Header.Get("Idempotency-Key"), Body: string(body)}
+	_, rest, _ := strings.Cut(r.URL.Path, "/accounts/")
+	number, what, _ := strings.Cut(rest, "/")
+	if c.Account = number; what != "" {
+		c.What = what
+	}
 	s.mu.Lock()
-	fault := s.fault()
-	s.mu.Unlock()
-	switch fault {
-	case Hang:
-		<-r.Context().Done()
-		return
-	case Down:
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return
-	case Garbage:
-		_, _ = w.Write([]byte("<html>系统升级中</html>"))
-		return
-	case Refuse:
-		refuse(w, http.StatusConflict, "locked", "账户已锁定，请到营业厅核实")
-		return
-	case LoseAnswer, AnswerTwice:
+	if a, known := s.accounts[c.Account]; known {
+		c.Known, c.Owed = true, a.Balance.Owed
 	}
 	if s.Token != "" && r.Header.Get("Authorization") != "Bearer "+s.Token {
-		w.WriteHeader(http.StatusUnauthorized)
+		c.Status = http.StatusUnauthorized
+	} else if c.Fault = s.fault(c); c.Fault == "" || c.Fault == LoseAnswer || c.Fault == AnswerTwice {
+		before := s.done
+		var answer []byte
+		c.Status, answer = s.answer(r.Method, r.URL.Path, c.Key, body)
+		c.Answer, c.Done = string(answer), s.done > before
+	}
+	s.mu.Unlock()
+	switch c.Fault {
+	case Down:
+		c.Status = http.StatusServiceUnavailable
+	case Garbage:
+		c.Status, c.Answer = http.StatusOK, "<html>系统升级中</html>"
+	case Refuse:
+		c.Status, c.Answer = http.StatusConflict, string(said(refusal{"locked", "账户已锁定，请到营业厅核实"}))
+	case LoseAnswer:
+		c.Status, c.Answer = http.StatusBadGateway, ""
+	case AnswerTwice:
+		c.Answer += c.Answer
+	case Hang:
+	}
+	if s.Heard != nil {
+		s.Heard(c)
+	}
+	if c.Fault == Hang {
+		<-r.Context().Done()
 		return
 	}
-	status, answer := s.answer(r.Method, r.URL.Path, r.Header.Get("Idempotency-Key"), body)
-	if fault == LoseAnswer {
-		w.WriteHeader(http.StatusBadGateway)
-		return
+	if c.Fault != Garbage {
+		w.Header().Set("Content-Type", "application/json")
 	}
-	if fault == AnswerTwice {
-		answer = append(bytes.Clone(answer), answer...)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(answer) //nolint:gosec // JSON, and no browser reads it
-}
-
-func refuse(w http.ResponseWriter, status int, code, reason string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(said(refusal{code, reason}))
+	w.WriteHeader(c.Status)
+	_, _ = io.WriteString(w, c.Answer) //nolint:gosec // JSON, and no browser reads it
 }
 
 type refusal struct {
@@ -217,8 +249,6 @@ func said(v any) []byte {
 }
 
 func (s *Server) answer(method, path, key string, body []byte) (int, []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	_, rest, found := strings.Cut(path, "/accounts/")
 	if !found {
 		return http.StatusNotFound, said(refusal{"no_such_address", "没有这个接口"})
