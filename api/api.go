@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -36,9 +35,6 @@ type Options struct {
 	Ring    *seal.Ring
 	Auth    AuthOptions
 
-	// Utilities are those that this installation serves; empty: water only. A
-	// request for another is refused, or kept where it came in a list.
-	Utilities []casework.Utility
 	// Billing is asked for balances, and what is asked of it is carried there by
 	// workflows; nil: this installation has no billing system.
 	Billing Billing
@@ -115,7 +111,6 @@ type API struct {
 	printout    func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error)
 	paper       func(casework.DocumentKind, *casework.Case, time.Time) (string, []byte, error)
 	hours       func(context.Context) (calendar.Hours, error)
-	utilities   []casework.Utility
 	hotline     string
 	now         func() time.Time
 	log         *slog.Logger
@@ -153,7 +148,7 @@ func New(o Options) (*API, error) {
 	limits := o.Limits.withDefaults()
 	a := &API{
 		store: o.Store, desk: o.Desk, archive: o.Archive, billing: o.Billing, ring: o.Ring, printout: o.Printout, paper: o.Paper,
-		utilities: o.Utilities, hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
+		hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
 		publicURL: o.PublicURL, temporalUI: o.TemporalUIURL, limits: limits, identities: identities,
 		strangers: newLimiter(limits.PublicPerMinute, now),
 		logins:    newLimiter(limits.SessionsPerMinute, now),
@@ -167,9 +162,6 @@ func New(o Options) (*API, error) {
 	}
 	if a.hours == nil {
 		a.hours = func(context.Context) (calendar.Hours, error) { return calendar.AlwaysOpen, nil }
-	}
-	if len(a.utilities) == 0 {
-		a.utilities = []casework.Utility{casework.Water}
 	}
 	if a.log == nil {
 		a.log = slog.Default()
@@ -272,9 +264,6 @@ func handle[I, O any](a *API, r route, handler func(context.Context, *I) (*O, er
 		return out, nil
 	})
 }
-
-// served tells whether this installation serves a utility.
-func (a *API) served(u casework.Utility) bool { return slices.Contains(a.utilities, u) }
 
 // link is an address of this API as an answer shows it.
 func (a *API) link(format string, args ...any) string {

@@ -43,8 +43,8 @@ type DeskStore interface {
 type TemporalDesk struct {
 	Client client.Client
 	Store  DeskStore
-	// Terms gives those of the policy in force, for cases that start now.
-	Terms func(ctx context.Context) (casework.Terms, error)
+	// Terms gives those of the policy in force, for cases of a utility that start now.
+	Terms func(ctx context.Context, u casework.Utility) (casework.Terms, error)
 	Now   func() time.Time
 }
 
@@ -141,7 +141,7 @@ func reopens(a casework.Action) bool {
 func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool) error {
 	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
 	defer cancel()
-	terms, err := d.Terms(ctx)
+	terms, err := d.Terms(ctx, r.Request.Utility)
 	if err != nil {
 		return fmt.Errorf("the policy in force: %w", err)
 	}

@@ -56,8 +56,12 @@ func (a *API) registerLeads() {
 
 // acceptPlots takes a list of plots as acceptList takes one of requests.
 func (a *API) acceptPlots(ctx context.Context, in *listUpload) (*streamed, error) {
+	current, err := a.policies.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return a.takeList(ctx, in, func(file *os.File) iter.Seq2[parklist.Row, error] {
-		return parklist.ReadPlots(file, parklist.Options{List: in.Name}, a.utilities)
+		return parklist.ReadPlots(file, parklist.Options{List: in.Name}, current.Utilities)
 	})
 }
 

@@ -122,7 +122,7 @@ func TestServiceRequest(t *testing.T) {
 
 func TestServiceRequestIsJudgedFieldByField(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, waterOnly)
 	for name, c := range map[string]struct {
 		change func(o object)
 		want   []string

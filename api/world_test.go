@@ -372,6 +372,15 @@ func (m *memory) Accept(_ context.Context, r casework.Request, by casework.Actor
 	return got, true, nil
 }
 
+func (m *memory) Accepted(_ context.Context, channel casework.Channel, external string) (casework.Receipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if got, ok := m.receipts[string(channel)+"/"+external]; ok {
+		return got, nil
+	}
+	return casework.Receipt{}, missing("receipt")
+}
+
 func (m *memory) AcceptTogether(ctx context.Context, external string, requests []casework.Request, by casework.Actor, now time.Time) (casework.JointReceipt, bool, error) {
 	var rec casework.JointReceipt
 	created, before := false, false

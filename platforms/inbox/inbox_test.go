@@ -320,7 +320,7 @@ func TestARequestForSeveralUtilitiesHasOneNumber(t *testing.T) {
 func TestWhatIsNotServedIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inbox.Utilities = []casework.Utility{casework.Water}
+	w.serve(casework.Water)
 	both := post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"]}]`, nonce: "n1"}
 	half := w.answered(w.send(both), 200)
 	require.Len(t, half.Numbers, 2, "the other company's half is taken in for it")
@@ -330,7 +330,7 @@ func TestWhatIsNotServedIsKept(t *testing.T) {
 	require.Equal(t, []any{half.Numbers[0], casework.OtherUtility, casework.Gas}, []any{all[0].Number, all[0].Reason, all[0].Request.Utility})
 	both.nonce = "n3"
 	require.Equal(t, half.Numbers, w.answered(w.send(both), 200).Numbers)
-	w.inbox.Utilities = []casework.Utility{casework.Gas}
+	w.serve(casework.Gas)
 	service := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"S-1","Name":"测试王丙","Service":"account_transfer"}]`, nonce: "n2"}), 202)
 	require.Equal(t, "utility_not_served", service.Code)
 }

@@ -177,6 +177,7 @@ type world struct {
 	down   error // what starting a case fails with
 	starts map[string]int
 	did    map[string]int
+	served []casework.Utility // by the policy in force
 }
 
 const file = `
@@ -235,7 +236,7 @@ func joined(t testing.TB, url, keys string) *world {
 	t.Helper()
 	w := &world{
 		t: t, adapter: &tiny{}, log: &bytes.Buffer{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, calendar.Shanghai), url: url, keys: keys,
-		starts: map[string]int{}, did: map[string]int{},
+		starts: map[string]int{}, did: map[string]int{}, served: []casework.Utility{casework.Water, casework.Gas},
 	}
 	ring, err := seal.ParseRing(keys)
 	require.NoError(t, err)
@@ -251,7 +252,7 @@ func joined(t testing.TB, url, keys string) *world {
 	})
 	require.NoError(t, err)
 	log := slog.New(slog.NewTextHandler(&locked{w: w.log}, nil))
-	w.inbox = New(Options{Senders: all, Book: w.Store, Desk: w, Utilities: []casework.Utility{casework.Water, casework.Gas}, Now: w.clock, Logger: log})
+	w.inbox = New(Options{Senders: all, Book: w.Store, Desk: w, Serves: w.servesUtility, Now: w.clock, Logger: log})
 	w.api, err = api.New(api.Options{
 		Store: w.Store, Desk: noDesk{}, Archive: noArchive{}, Ring: ring, Auth: api.AuthOptions{JWTKey: bytes.Repeat([]byte("k"), 32)}, Now: w.clock, Logger: log,
 		Printout:  func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error) { return nil, nil },
@@ -286,6 +287,18 @@ func (w *world) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now
+}
+
+func (w *world) servesUtility(_ context.Context, u casework.Utility) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(w.served, u), nil
+}
+
+func (w *world) serve(utilities ...casework.Utility) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.served = utilities
 }
 
 func (w *world) wait(d time.Duration) {

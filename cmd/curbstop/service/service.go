@@ -97,7 +97,7 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err e
 		return nil, fmt.Errorf("connect to Temporal: %w", err)
 	}
 	s.stops = append(s.stops, func(context.Context) error { s.Temporal.Close(); return nil })
-	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: s.Policies.Terms, Now: time.Now}
+	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: s.Policies.TermsFor, Now: time.Now}
 	return s, nil
 }
 
@@ -214,8 +214,8 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	}
 	options := api.Options{
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
-		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
-		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout, Paper: drafts.Write,
+		Auth:  api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
+		Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout, Paper: drafts.Write,
 		Hours:     s.hours,
 		Platforms: received,
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
