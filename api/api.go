@@ -229,6 +229,7 @@ type route struct {
 	status    int   // on success; 0: 200
 	bodyBytes int64 // limit of the body; 0: the API's
 	unkeyed   bool  // a write that needs no Idempotency-Key
+	reads     bool  // the handler reads the body itself, and calls bindKey then
 	versioned bool  // takes If-Match with the case's version
 	body      *huma.RequestBody
 	responses map[string]*huma.Response
@@ -257,9 +258,19 @@ func handle[I, O any](a *API, r route, handler func(context.Context, *I) (*O, er
 	r.access.document(&op)
 	r.documentHeaders(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		if r.keyed() && !r.reads {
+			if err := a.bindKey(ctx); err != nil {
+				return nil, problemOf(ctx, err)
+			}
+		}
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, problemOf(ctx, err)
+			p := problemOf(ctx, err)
+			a.freeKey(ctx, p)
+			return nil, p
+		}
+		if c := callOf(ctx).content; c != nil && !c.bound {
+			panic(r.id + " reads its body itself and compared its key with nothing")
 		}
 		return out, nil
 	})

@@ -108,7 +108,7 @@ func (a *API) registerLists() {
 		access:    forRoles(casework.Taskforce, casework.TaskforceOffice, casework.ServiceHall, casework.Platform),
 		bodyBytes: a.limits.ListBytes,
 		summary:   casework.Say("提交园区清单（CSV，UTF-8 或 GB18030）；逐行收件，看不懂的行留待人工处理", "hand in a park's list (CSV, UTF-8 or GB18030), row by row; what is not understood is kept for a person"),
-		body:      listBody(), responses: a.listResponses(),
+		body:      listBody(), responses: a.listResponses(), reads: true,
 	}
 	handle(a, upload, a.acceptList)
 	handle(a, route{
@@ -130,6 +130,11 @@ func (a *API) acceptList(ctx context.Context, in *listUpload) (*streamed, error)
 func (a *API) takeList(ctx context.Context, in *listUpload, read func(*os.File) iter.Seq2[parklist.Row, error]) (*streamed, error) {
 	file, err := spool(in.body)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.bindKey(ctx); err != nil {
+		_ = file.Close()
+		_ = os.Remove(file.Name())
 		return nil, err
 	}
 	next, stop := iter.Pull2(read(file))

@@ -95,6 +95,11 @@ type Store interface {
 	StaffHandOver(ctx context.Context, id string) (casework.StaffHandOver, error)
 	OpenTasksOf(ctx context.Context, person string) (int, error)
 
+	// BindKey notes what came with an Idempotency-Key, and tells whether it is
+	// the same as before, and whether the key is new; FreeKey forgets a key.
+	BindKey(ctx context.Context, key, content string) (same, fresh bool, err error)
+	FreeKey(ctx context.Context, key string) error
+
 	Audit(ctx context.Context, e casework.AuditEntry) error
 	Ping(ctx context.Context) error
 }

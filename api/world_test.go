@@ -48,7 +48,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	m := &memory{
 		almanac: newAlmanac(), pipes: &pipes{}, cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, billed: map[string]casework.BillingRequest{}, lines: map[string]casework.TaskLine{},
-		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, blobs: map[string][]byte{},
+		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, bound: map[string]string{}, blobs: map[string][]byte{},
 		held: map[string][]casework.Holding{},
 	}
 	for _, r := range casework.Roles() {
@@ -272,6 +272,7 @@ type memory struct {
 	told     []casework.MessageLine
 	audited  []casework.AuditEntry
 	done     map[string]contract.Done // by key
+	bound    map[string]string        // what came with a key
 	blobs    map[string][]byte
 	leave    leave
 	held     map[string][]casework.Holding // who held the clock, by case
@@ -699,6 +700,23 @@ func (m *memory) Audit(_ context.Context, e casework.AuditEntry) error {
 		return m.down
 	}
 	m.audited = append(m.audited, e)
+	return nil
+}
+
+func (m *memory) BindKey(_ context.Context, key, content string) (same, fresh bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	was, found := m.bound[key]
+	if !found {
+		m.bound[key] = content
+	}
+	return !found || was == content, !found, nil
+}
+
+func (m *memory) FreeKey(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.bound, key)
 	return nil
 }
 

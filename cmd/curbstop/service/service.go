@@ -247,6 +247,9 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	return nil
 }
 
+// keysFor is how long it is remembered what came with an Idempotency-Key.
+const keysFor = 7 * 24 * time.Hour
+
 // catchUp looks once a minute for accepted requests, absences and hand-overs
 // whose workflow was never started, and gives the function that stops looking.
 func (s *Service) catchUp() func(context.Context) error {
@@ -267,6 +270,9 @@ func (s *Service) catchUp() func(context.Context) error {
 			}
 			if _, err := s.Desk.CatchUpApplications(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Leads wait to be told of their applications.", "error", err)
+			}
+			if err := s.Store.ForgetKeys(ctx, time.Now().Add(-keysFor)); err != nil && ctx.Err() == nil {
+				s.log.Warn("Old idempotency keys stay for now.", "error", err)
 			}
 			if _, err := s.Desk.CatchUpCalendar(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Cases wait to be told of a calendar.", "error", err)
