@@ -525,3 +525,22 @@ func TestAskedByGet(t *testing.T) {
 	require.Equal(t, "echo", m.Kind)
 	require.Equal(t, formType, m.ContentType)
 }
+
+// A dialect without a nonce signs two messages of one second alike. The second
+// is not taken, because it might be forged, and who sent it is told to sign it
+// anew: an honest sender does, and loses nothing.
+func TestTwoMessagesOfOneSecondAreSignedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := post{sender: "dated", path: "push", body: `[{"Key":"D-1","Name":"甲企业"}]`, nonce: "unused"}
+	second := post{sender: "dated", path: "push", body: `[{"Key":"D-2","Name":"乙企业"}]`, nonce: "unused"}
+	w.answered(w.send(first), 200)
+	rec := w.send(second)
+	w.refused(rec, 503, "sign_again")
+	require.NotEmpty(t, rec.Header().Get("Retry-After"))
+	require.Len(t, w.all(), 1)
+	w.answered(w.send(first), 200) // the same again is a repeat
+	w.wait(time.Second)
+	w.answered(w.send(second), 200)
+	require.Len(t, w.receipts(), 2)
+}

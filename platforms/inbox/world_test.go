@@ -199,6 +199,13 @@ senders:
     per_minute: 2
     proof: {way: none}
     addresses: [10.1.0.0/16]
+  - id: dated
+    name: 无随机数的平台
+    adapter: tiny
+    channel: gov_portal
+    utilities: [water]
+    district: "340281"
+    proof: {way: bg-hmac, key_id: ours, secret_env: SECRET}
   - id: ratings
     name: 好差评
     adapter: tiny
