@@ -67,6 +67,15 @@ func (d *TemporalDesk) Do(ctx context.Context, number string, a casework.Action,
 	return outcome(ctx, handle, err)
 }
 
+// Working tells whether a worker asked for work within the last minutes.
+func (d *TemporalDesk) Working(ctx context.Context) (bool, error) {
+	queue, err := d.Client.DescribeTaskQueue(ctx, contract.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		return false, asFault(err)
+	}
+	return len(queue.GetPollers()) > 0, nil
+}
+
 func outcome(ctx context.Context, handle client.WorkflowUpdateHandle, err error) (contract.Done, error) {
 	var done contract.Done
 	if err == nil {

@@ -122,6 +122,9 @@ type Desk interface {
 	// it runs already. With wait it returns after the first records are committed.
 	Start(ctx context.Context, r casework.Receipt, wait bool) error
 
+	// Working tells whether anybody works on cases; an error: Temporal does not answer.
+	Working(ctx context.Context) (bool, error)
+
 	// StartBilling starts the workflow that carries a request to billing, and waits
 	// for its end as long as a person does.
 	StartBilling(ctx context.Context, r casework.BillingRequest, wait time.Duration) error

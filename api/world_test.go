@@ -281,6 +281,8 @@ type memory struct {
 	forwarded []casework.Forwarding
 
 	down error // what every call fails with
+	idle bool  // no worker works
+	away error // what a question to Temporal fails with
 }
 
 func (m *memory) hire(id string, r casework.Role, districts ...casework.District) {
@@ -339,6 +341,8 @@ func (m *memory) Do(_ context.Context, number string, a casework.Action, key str
 	m.done[key] = contract.Done{Number: number, Version: next.Version, Status: next.Status, Stage: next.Stage}
 	return m.done[key], nil
 }
+
+func (m *memory) Working(context.Context) (bool, error) { return !m.idle, m.away }
 
 func (m *memory) Start(_ context.Context, r casework.Receipt, _ bool) error {
 	m.mu.Lock()
