@@ -55,13 +55,9 @@ func (d *TemporalDesk) Restart(ctx context.Context, number string, dry bool) err
 		return err
 	}
 	start.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
-	start.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
-	start.WorkflowExecutionErrorWhenAlreadyStarted = true
-	_, err = d.Client.ExecuteWorkflow(ctx, start, contract.WorkflowOf(kind), in)
-	if _, started := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); started {
-		return stillRunning()
-	}
-	if err != nil {
+	// The first thing that it hears is that the calendar may have changed, so that
+	// what time missed falls due by the notices of the day.
+	if _, err := d.Client.SignalWithStartWorkflow(ctx, start.ID, contract.CalendarChanged, nil, start, contract.WorkflowOf(kind), in); err != nil {
 		return asFault(err)
 	}
 	handle, err := d.Client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
@@ -69,6 +65,25 @@ func (d *TemporalDesk) Restart(ctx context.Context, number string, dry bool) err
 	})
 	if _, err := outcome(ctx, handle, err); err != nil {
 		return fmt.Errorf("it was started and does not work yet: %w", err)
+	}
+	return d.tellOfUpgrade(ctx, k)
+}
+
+// tellOfUpgrade tells a case that started again of the network upgrade that
+// ended meanwhile: nobody was there to hear it.
+func (d *TemporalDesk) tellOfUpgrade(ctx context.Context, k *casework.Case) error {
+	if k == nil || k.Upgrade == nil || !k.Upgrade.Pending() {
+		return nil
+	}
+	upgrade, err := d.Store.Case(ctx, k.Upgrade.Case)
+	if err != nil && casework.AsFault(err).Kind == casework.NotFound {
+		return nil // the case starts it now
+	}
+	if err != nil || !upgrade.Status.Ended() {
+		return err
+	}
+	if err := d.Client.SignalWorkflow(ctx, contract.WorkflowID(k.Number), "", contract.UpgradeFinished, nil); err != nil {
+		return asFault(err)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type cluster struct {
 	client.Client
 	status map[string]enumspb.WorkflowExecutionStatus
 	began  []contract.CaseInput
+	told   []string
 }
 
 func (c *cluster) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
@@ -31,14 +32,17 @@ func (c *cluster) DescribeWorkflowExecution(_ context.Context, id, _ string) (*w
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: status}}, nil
 }
 
-func (c *cluster) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
-	if c.status[o.ID] == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("", "", "")
-	}
+func (c *cluster) SignalWithStartWorkflow(_ context.Context, _, signal string, _ any, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
+	c.told = append(c.told, o.ID+" "+signal)
 	in, _ := args[0].(contract.CaseInput)
 	c.began = append(c.began, in)
 	c.status[o.ID] = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 	return nil, nil
+}
+
+func (c *cluster) SignalWorkflow(_ context.Context, id, _, signal string, _ any) error {
+	c.told = append(c.told, id+" "+signal)
+	return nil
 }
 
 func (c *cluster) UpdateWorkflow(context.Context, client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
@@ -82,13 +86,21 @@ func TestACaseWithoutAWorkflowStartsAgain(t *testing.T) {
 	}
 	require.Len(t, c.began, 2)
 
+	// The upgrade that it waited for ended while nobody listened.
+	waiting := w.open(t, "W5")
+	waiting.Upgrade = &casework.UpgradeFact{Case: "W4"}
+	c.told = nil
+	require.NoError(t, d.Restart(t.Context(), "W5", false))
+	id := contract.WorkflowID("W5")
+	require.Equal(t, []string{id + " " + contract.CalendarChanged, id + " " + contract.UpgradeFinished}, c.told)
+
 	// One that was accepted and never recorded starts from its receipt.
 	w.mu.Lock()
 	w.receipts["x"] = casework.Receipt{Number: "W8", Request: goodRequest(), Started: true}
 	w.mu.Unlock()
 	require.NoError(t, d.Restart(t.Context(), "W8", false))
-	require.Equal(t, goodRequest(), c.began[2].Request)
-	require.Nil(t, c.began[2].State)
+	require.Equal(t, goodRequest(), c.began[3].Request)
+	require.Nil(t, c.began[3].State)
 }
 
 // records are the memory's, with receipts by number.
