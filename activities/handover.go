@@ -29,6 +29,9 @@ type HandOverBook interface {
 	// SettleHanding where those of the cases that answered have gone.
 	NoteHanding(ctx context.Context, cause string, held []casework.HeldCase) error
 	SettleHanding(ctx context.Context, cause, person string, answered []string, at time.Time) error
+	// TellHanding has told of what changed hands and nobody was told of, each
+	// task once; write words the messages.
+	TellHanding(ctx context.Context, cause string, write func([]casework.HandedTask) []casework.Message) error
 }
 
 // Cases takes decisions to the cases' workflows. The same key gives the first
@@ -72,7 +75,7 @@ func (h *HandOvers) HandOverAbsent(ctx context.Context, in HandOverInput) (Absen
 	}
 	state := a.State(now)
 	if state == casework.AbsenceCurrent {
-		m := move{cause: a.Cause(), key: fmt.Sprintf("%s/%d", a.Cause(), in.Round), person: a.Person, why: a.Why(), since: a.From}
+		m := move{cause: a.Cause(), key: fmt.Sprintf("%s/%d", a.Cause(), in.Round), person: a.Person, why: a.Why(), since: a.From, said: a.Why()}
 		if m.to, err = h.taker(ctx, a.Deputy, now); err != nil {
 			return AbsenceLook{}, err
 		}
@@ -94,7 +97,7 @@ func (h *HandOvers) HandOverStaff(ctx context.Context, in HandOverInput) (casewo
 	if err != nil {
 		return casework.Handed{}, fmt.Errorf("read hand-over %s: %w", in.ID, err)
 	}
-	m := move{cause: o.Cause(), key: fmt.Sprintf("%s/%d", o.Cause(), in.Round), person: o.Person, why: o.Why()}
+	m := move{cause: o.Cause(), key: fmt.Sprintf("%s/%d", o.Cause(), in.Round), person: o.Person, why: o.Why(), said: o.Said()}
 	if m.to, err = h.taker(ctx, o.To, h.Now()); err != nil {
 		return casework.Handed{}, err
 	}
@@ -133,6 +136,7 @@ type move struct {
 	cause, key, person string
 	to                 *casework.Actor
 	why                casework.Text
+	said               casework.Text // to those who get the tasks
 	since              time.Time
 }
 
@@ -143,10 +147,23 @@ const (
 	handingWorkers = 4
 )
 
-// move walks through the cases page by page. A case that does not answer holds
+// move moves what a person holds, and has those told who got it, also where some
+// of it is still to come.
+func (h *HandOvers) move(ctx context.Context, m move) error {
+	err := h.walk(ctx, m)
+	told := h.Book.TellHanding(ctx, m.cause, func(tasks []casework.HandedTask) []casework.Message {
+		return casework.TellOfHanded(m.cause, m.said, tasks, h.Now())
+	})
+	if told != nil {
+		told = fmt.Errorf("tell of what was handed over: %w", told)
+	}
+	return errors.Join(err, told)
+}
+
+// walk goes through the cases page by page. A case that does not answer holds
 // up no other: what failed is tried again by the next attempt, which finds only
 // what is left.
-func (h *HandOvers) move(ctx context.Context, m move) error {
+func (h *HandOvers) walk(ctx context.Context, m move) error {
 	after := ""
 	var failed []error
 	for {

@@ -28,6 +28,8 @@ type office struct {
 	fails    map[string]error  // what a case answers
 	noted    map[string]bool
 	asked    []string
+	told     map[string]bool
+	messages []string
 }
 
 func (o *office) Absence(context.Context, string) (casework.Absence, error) {
@@ -83,6 +85,20 @@ func (o *office) SettleHanding(_ context.Context, _, person string, answered []s
 	return nil
 }
 
+func (o *office) TellHanding(_ context.Context, cause string, write func([]casework.HandedTask) []casework.Message) error {
+	var tasks []casework.HandedTask
+	for task := range o.noted {
+		if number, _, _ := strings.Cut(task, "-"); o.tasks[task] != "tf-01" && !o.told[cause+task] {
+			tasks = append(tasks, casework.HandedTask{ID: task, Case: number, Role: casework.Taskforce, To: o.tasks[task]})
+			o.told[cause+task] = true
+		}
+	}
+	for _, m := range write(tasks) {
+		o.messages = append(o.messages, m.ID+" "+m.Person)
+	}
+	return nil
+}
+
 func (o *office) counts() casework.Handed {
 	var h casework.Handed
 	for task := range o.noted {
@@ -120,7 +136,7 @@ func newOffice() *office {
 		handOver: casework.StaffHandOver{ID: "h", Person: "tf-01", To: "tf-02", Reason: "调岗", By: "office-01"},
 		staff:    map[string]casework.Staff{"tf-02": {ID: "tf-02", Active: true}},
 		tasks:    map[string]string{"W1-T1": "tf-01", "W2-T1": "tf-01", "W3-T1": "tf-01", "W4-T1": "tf-09"},
-		fails:    map[string]error{}, noted: map[string]bool{},
+		fails:    map[string]error{}, noted: map[string]bool{}, told: map[string]bool{},
 	}
 }
 
@@ -148,6 +164,7 @@ func TestAbsentPersonsTasksMove(t *testing.T) {
 	require.Equal(t, casework.AbsenceCurrent, got.State)
 	require.Equal(t, casework.Handed{Cases: 3, ToPerson: 3}, got.Absence.Handed)
 	require.Empty(t, got.Absence.Reason, "no workflow needs it")
+	require.Equal(t, []string{"absence/a/W1-T1 tf-02"}, o.messages, "one message for all of them")
 	slices.Sort(o.asked)
 	require.Equal(t, []string{"W1 absence/a/3 system tf-02", "W2 absence/a/3 system tf-02", "W3 absence/a/3 system tf-02"}, o.asked)
 }
@@ -195,6 +212,7 @@ func TestCaseThatDoesNotAnswerHoldsUpNobody(t *testing.T) {
 	require.ErrorContains(t, err, "W1")
 	require.Equal(t, map[string]string{"W1-T1": "tf-01", "W2-T1": "tf-01", "W3-T1": "tf-02", "W4-T1": "tf-09"}, o.tasks)
 	require.Zero(t, o.handOver.DoneAt)
+	require.Equal(t, []string{"hand-over/h/W3-T1 tf-02"}, o.messages, "what has moved is told")
 	delete(o.fails, "W1")
 	delete(o.tasks, "W2-T1")
 	o.asked = nil
@@ -203,4 +221,5 @@ func TestCaseThatDoesNotAnswerHoldsUpNobody(t *testing.T) {
 	require.Equal(t, casework.Handed{Cases: 2, ToPerson: 2}, got)
 	require.Equal(t, []string{"W1 hand-over/h/3 system tf-02"}, o.asked)
 	require.Equal(t, nine, o.handOver.DoneAt)
+	require.Equal(t, []string{"hand-over/h/W3-T1 tf-02", "hand-over/h/W1-T1 tf-02"}, o.messages, "each task once")
 }

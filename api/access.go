@@ -80,8 +80,9 @@ func (x access) document(op *huma.Operation) {
 type call struct {
 	requestID string
 	actor     casework.Actor
-	ifVersion int64  // from If-Match; 0 where there was none
-	updateID  string // from the Idempotency-Key, its own for each person and address
+	ifVersion int64    // from If-Match; 0 where there was none
+	updateID  string   // from the Idempotency-Key, its own for each person and address
+	content   *content // what came with that key; nil where none is asked for
 	log       *slog.Logger
 }
 
@@ -119,6 +120,9 @@ func (a *API) admit(ctx huma.Context, next func(huma.Context)) {
 	}
 	request := humagin.Unwrap(ctx).Request
 	request.Body = http.MaxBytesReader(humagin.Unwrap(ctx).Writer, request.Body, ctx.Operation().MaxBodyBytes+1)
+	if r.keyed() {
+		callOf(ctx.Context()).content = watch(request, r.reads)
+	}
 	next(ctx)
 }
 

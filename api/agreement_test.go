@@ -111,7 +111,7 @@ func TestStrangersReadNoPapers(t *testing.T) {
 // Where gas is served, a request without a credit code is accepted.
 func TestGasIsAcceptedWithoutACreditCode(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Utilities = []casework.Utility{casework.Water, casework.Gas} })
+	w := newWorld(t)
 	body := requestWith(func(o object) {
 		o["utility"] = "gas"
 		applicant, ok := o["applicant"].(object)

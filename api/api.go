@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -36,9 +35,6 @@ type Options struct {
 	Ring    *seal.Ring
 	Auth    AuthOptions
 
-	// Utilities are those that this installation serves; empty: water only. A
-	// request for another is refused, or kept where it came in a list.
-	Utilities []casework.Utility
 	// Billing is asked for balances, and what is asked of it is carried there by
 	// workflows; nil: this installation has no billing system.
 	Billing Billing
@@ -118,7 +114,6 @@ type API struct {
 	printout    func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error)
 	paper       func(casework.DocumentKind, *casework.Case, time.Time) (string, []byte, error)
 	hours       func(context.Context) (calendar.Hours, error)
-	utilities   []casework.Utility
 	hotline     string
 	now         func() time.Time
 	log         *slog.Logger
@@ -157,7 +152,7 @@ func New(o Options) (*API, error) {
 	limits := o.Limits.withDefaults()
 	a := &API{
 		store: o.Store, desk: o.Desk, archive: o.Archive, billing: o.Billing, identity: o.Identity, ring: o.Ring, printout: o.Printout, paper: o.Paper,
-		utilities: o.Utilities, hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
+		hotline: nonZero(o.Hotline, "12345"), now: now, log: o.Logger,
 		publicURL: o.PublicURL, temporalUI: o.TemporalUIURL, limits: limits, identities: identities,
 		strangers: newLimiter(limits.PublicPerMinute, now), applicants: newLimiter(max(1, limits.PublicPerMinute/5), now),
 		logins:    newLimiter(limits.SessionsPerMinute, now),
@@ -171,9 +166,6 @@ func New(o Options) (*API, error) {
 	}
 	if a.hours == nil {
 		a.hours = func(context.Context) (calendar.Hours, error) { return calendar.AlwaysOpen, nil }
-	}
-	if len(a.utilities) == 0 {
-		a.utilities = []casework.Utility{casework.Water}
 	}
 	if a.log == nil {
 		a.log = slog.Default()
@@ -243,6 +235,7 @@ type route struct {
 	status    int   // on success; 0: 200
 	bodyBytes int64 // limit of the body; 0: the API's
 	unkeyed   bool  // a write that needs no Idempotency-Key
+	reads     bool  // the handler reads the body itself, and calls bindKey then
 	versioned bool  // takes If-Match with the case's version
 	body      *huma.RequestBody
 	responses map[string]*huma.Response
@@ -271,16 +264,23 @@ func handle[I, O any](a *API, r route, handler func(context.Context, *I) (*O, er
 	r.access.document(&op)
 	r.documentHeaders(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		if r.keyed() && !r.reads {
+			if err := a.bindKey(ctx); err != nil {
+				return nil, problemOf(ctx, err)
+			}
+		}
 		out, err := handler(ctx, in)
 		if err != nil {
-			return nil, problemOf(ctx, err)
+			p := problemOf(ctx, err)
+			a.freeKey(ctx, p)
+			return nil, p
+		}
+		if c := callOf(ctx).content; c != nil && !c.bound {
+			panic(r.id + " reads its body itself and compared its key with nothing")
 		}
 		return out, nil
 	})
 }
-
-// served tells whether this installation serves a utility.
-func (a *API) served(u casework.Utility) bool { return slices.Contains(a.utilities, u) }
 
 // link is an address of this API as an answer shows it.
 func (a *API) link(format string, args ...any) string {

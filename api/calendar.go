@@ -142,7 +142,7 @@ func (a *API) registerCalendar() {
 		access: forRoles(casework.TaskforceOffice),
 		summary: casework.Say("导入放假通知（CSV 或 holiday-cn JSON）；试运行只列出变化和将移动的时限",
 			"import a holiday notice (CSV or holiday-cn JSON); a dry run only lists what would change and which deadlines would move"),
-		body: &huma.RequestBody{Required: true, Content: file},
+		reads: true, body: &huma.RequestBody{Required: true, Content: file},
 		responses: map[string]*huma.Response{
 			"200": {Description: "试运行结果 the dry run", Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[calendarPreview](a.huma)}}},
 			"202": {Description: "已生效，正在通知案件；进展见 Location in force, the cases are being told; see Location", Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[calendarVersionView](a.huma)}}},
@@ -297,6 +297,9 @@ func (a *API) importCalendar(ctx context.Context, in *calendarUpload) (*importRe
 		return nil, casework.Refuse(casework.TooLarge, "body_too_large", casework.Say("文件过大", "the file is too large"))
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := a.bindKey(ctx); err != nil {
 		return nil, err
 	}
 	i := casework.CalendarImport{Name: in.Name, File: file, Year: in.Year, Amend: in.Amend, AcceptWarnings: in.AcceptWarnings}

@@ -43,8 +43,8 @@ type DeskStore interface {
 type TemporalDesk struct {
 	Client client.Client
 	Store  DeskStore
-	// Terms gives those of the policy in force, for cases that start now.
-	Terms func(ctx context.Context) (casework.Terms, error)
+	// Terms gives those of the policy in force, for cases of a utility that start now.
+	Terms func(ctx context.Context, u casework.Utility) (casework.Terms, error)
 	Now   func() time.Time
 }
 
@@ -65,6 +65,15 @@ func (d *TemporalDesk) Do(ctx context.Context, number string, a casework.Action,
 		return d.withoutWorkflow(ctx, number, a, options)
 	}
 	return outcome(ctx, handle, err)
+}
+
+// Working tells whether a worker asked for work within the last minutes.
+func (d *TemporalDesk) Working(ctx context.Context) (bool, error) {
+	queue, err := d.Client.DescribeTaskQueue(ctx, contract.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		return false, asFault(err)
+	}
+	return len(queue.GetPollers()) > 0, nil
 }
 
 func outcome(ctx context.Context, handle client.WorkflowUpdateHandle, err error) (contract.Done, error) {
@@ -141,20 +150,10 @@ func reopens(a casework.Action) bool {
 func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool) error {
 	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
 	defer cancel()
-	terms, err := d.Terms(ctx)
+	kind, in, start, err := d.opening(ctx, r)
 	if err != nil {
-		return fmt.Errorf("the policy in force: %w", err)
+		return err
 	}
-	lane := r.Request.Lane
-	if lane == "" {
-		lane = terms.Lane
-	}
-	kind, in := casework.ConnectionCase, contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By, Joint: r.Joint, Carried: r.Carried}
-	if r.Service != nil {
-		brief := r.Service.Brief()
-		kind, in = brief.Service, contract.CaseInput{Number: r.Number, Service: &brief, Terms: terms, By: r.By, Carried: r.Carried}
-	}
-	start := d.optionsOf(r.Number, kind, r.Request, lane)
 	start.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	if wait {
 		var handle client.WorkflowUpdateHandle
@@ -175,6 +174,24 @@ func (d *TemporalDesk) Start(ctx context.Context, r casework.Receipt, wait bool)
 		return fmt.Errorf("mark %s started: %w", r.Number, err)
 	}
 	return nil
+}
+
+// opening is what a case is started with that was accepted and is not open yet.
+func (d *TemporalDesk) opening(ctx context.Context, r casework.Receipt) (casework.CaseKind, contract.CaseInput, client.StartWorkflowOptions, error) {
+	terms, err := d.Terms(ctx, r.Request.Utility)
+	if err != nil {
+		return "", contract.CaseInput{}, client.StartWorkflowOptions{}, fmt.Errorf("the policy in force: %w", err)
+	}
+	lane := r.Request.Lane
+	if lane == "" {
+		lane = terms.Lane
+	}
+	kind, in := casework.ConnectionCase, contract.CaseInput{Number: r.Number, Request: r.Request, Terms: terms, By: r.By, Joint: r.Joint, Carried: r.Carried}
+	if r.Service != nil {
+		brief := r.Service.Brief()
+		kind, in = brief.Service, contract.CaseInput{Number: r.Number, Service: &brief, Terms: terms, By: r.By, Carried: r.Carried}
+	}
+	return kind, in, d.optionsOf(r.Number, kind, r.Request, lane), nil
 }
 
 // CatchUp starts the cases whose request was accepted but whose workflow was

@@ -35,9 +35,8 @@ func (a *API) registerForwardings() {
 
 // forward keeps a request that another company serves. Any window takes any
 // request, so it is no refusal.
-func (a *API) forward(ctx context.Context, r casework.Request) (Acceptance, error) {
+func (a *API) forward(ctx context.Context, reason casework.ForwardReason, r casework.Request) (Acceptance, error) {
 	actor := actorOf(ctx)
-	reason, _ := r.Foreign(a.served)
 	f, fresh, err := a.store.Forward(ctx, casework.Forwarding{Reason: reason, Request: r, By: actor.ID, ReceivedAt: a.now()})
 	if err != nil {
 		return Acceptance{}, err

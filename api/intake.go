@@ -77,11 +77,17 @@ func (a *API) acceptRequest(ctx context.Context, in *requestInput) (*acceptanceR
 		// same person sending the same again is answered with the first case.
 		request.ExternalNumber = "key:" + callOf(ctx).updateID
 	}
-	if _, foreign := request.Foreign(a.served); foreign {
+	served, err := a.served(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if reason, err := a.foreign(ctx, served, request); err != nil {
+		return nil, err
+	} else if reason != "" {
 		if err := request.ValidateForeign(); err != nil {
 			return nil, err
 		}
-		got, err := a.forward(ctx, request)
+		got, err := a.forward(ctx, reason, request)
 		return &acceptanceReply{Status: statusOf(got.Status), Location: a.link("/v1/forwardings/%s", got.Number), Body: got}, err
 	}
 	if err := request.Validate(); err != nil {
@@ -117,6 +123,36 @@ func statusOf(state string) int {
 		return http.StatusAccepted
 	}
 	return http.StatusCreated
+}
+
+// served tells by the policy in force which utilities are served, so that a
+// version that adds or drops one holds as soon as it is published.
+func (a *API) served(ctx context.Context) (func(casework.Utility) bool, error) {
+	p, err := a.policies.Current(ctx)
+	return p.Serves, err
+}
+
+// foreign tells why a request belongs to another company; there is no reason
+// where it is ours. What was accepted while its utility was served stays ours:
+// who sends it again gets the first answer.
+func (a *API) foreign(ctx context.Context, served func(casework.Utility) bool, r casework.Request) (casework.ForwardReason, error) {
+	reason, _ := r.Foreign(served)
+	if reason != casework.OtherUtility {
+		return reason, nil
+	}
+	before, err := a.acceptedBefore(ctx, r.Channel, r.ExternalNumber)
+	if before {
+		reason = ""
+	}
+	return reason, err
+}
+
+func (a *API) acceptedBefore(ctx context.Context, channel casework.Channel, external string) (bool, error) {
+	_, err := a.store.Accepted(ctx, channel, external)
+	if err != nil && casework.AsFault(err).Kind == casework.NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func notServed(u casework.Utility) casework.Text {

@@ -92,7 +92,7 @@ func TestAListIsTakenRowByRow(t *testing.T) {
 	for name, body := range map[string]string{"utf-8": fourRows, "gb18030": gb18030(t, fourRows)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newWorld(t, waterOnly)
 			got := read[listAnswer](t, w.ask(t, list("park-1", body)), 200)
 			require.Equal(t, "park-1", got.List)
 			require.Equal(t, listCounts{Rows: 6, Accepted: 1, AcceptedWithNote: 2, Kept: 3, Cases: 3}, got.Counts)
@@ -166,7 +166,7 @@ func TestAListThatBreaksOff(t *testing.T) {
 	require.Empty(t, got.Rows)
 	require.NotContains(t, rec.Body.String(), "secret")
 	w.down = nil
-	require.Equal(t, 3, read[listAnswer](t, w.ask(t, list("x", fourRows)), 200).Counts.Cases)
+	require.Equal(t, 5, read[listAnswer](t, w.ask(t, list("x", fourRows)), 200).Counts.Cases)
 }
 
 // discarding counts an answer's lines and forgets them.
@@ -215,7 +215,7 @@ func TestALongListTakesLittleMemory(t *testing.T) {
 
 func longList(t *testing.T, encode func(string) string) {
 	t.Helper()
-	w := newWorld(t, bothServed, func(o *Options) { o.Store = forgetful{o.Store} })
+	w := newWorld(t, func(o *Options) { o.Store = forgetful{o.Store} })
 	const rows = 10_000
 	file, err := os.CreateTemp(t.TempDir(), "list")
 	require.NoError(t, err)
@@ -252,4 +252,47 @@ func longList(t *testing.T, encode func(string) string) {
 	grown := int64(rec.peak) - int64(before.HeapAlloc)
 	t.Logf("a list of %d rows and %d KiB: heap grew by at most %d KiB", rows, size.Size()>>10, grown>>10)
 	require.Less(t, grown, int64(16<<20))
+}
+
+// A published version that drops a utility, or adds it again, holds for what
+// comes in from then on, without a restart; what was accepted before stays ours.
+func TestUtilitiesFollowThePolicyInForce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gas := func(external string) asked {
+		return asked{as: "platform", path: "/v1/connection-requests", body: requestWith(func(o object) { o["utility"], o["external_number"] = "gas", external })}
+	}
+	service := func(external string) asked {
+		body := transferBody()
+		body["utility"], body["external_number"] = "gas", external
+		return asked{as: "hotline", path: "/v1/service-requests", body: body}
+	}
+	both := func(external string) asked {
+		body := jointBody("gas", "water")
+		body["external_number"] = external
+		return asked{as: "platform", path: "/v1/joint-requests", body: body}
+	}
+	case1 := read[Acceptance](t, w.ask(t, gas("A-1")), 201)
+	transfer := read[Acceptance](t, w.ask(t, service("S-1")), 201)
+	joint := read[JointAcceptance](t, w.ask(t, both("J-1")), 201)
+	rows := read[listAnswer](t, w.ask(t, list("park-1", fourRows)), 200)
+	require.Empty(t, rows.Rows[1].Faults)
+
+	w.serve("water", "[water]")
+	require.Equal(t, acceptedBefore, read[Acceptance](t, w.ask(t, gas("A-1")), 200).Status)
+	require.Equal(t, case1.Number, read[Acceptance](t, w.ask(t, gas("A-1")), 200).Number)
+	require.Equal(t, forwarded, read[Acceptance](t, w.ask(t, gas("A-2")), 202).Status)
+	require.Equal(t, transfer.Number, read[Acceptance](t, w.ask(t, service("S-1")), 200).Number)
+	refused(t, w.ask(t, service("S-2")), 409, "utility_not_served")
+	require.Equal(t, joint.Number, read[JointAcceptance](t, w.ask(t, both("J-1")), 200).Number)
+	half := read[JointAcceptance](t, w.ask(t, both("J-2")), 201)
+	require.Len(t, half.Notes, 1)
+	again := read[listAnswer](t, w.ask(t, list("park-1", fourRows)), 200)
+	require.Equal(t, rowAcceptedBefore, again.Rows[1].Outcome)
+	other := read[listAnswer](t, w.ask(t, list("park-2", fourRows)), 200)
+	require.Equal(t, "用能类型", other.Rows[1].Faults[0].Field)
+	require.Equal(t, 200, w.ask(t, asked{as: "taskforce", path: "/v1/cases/" + case1.Number}).Code)
+
+	w.serve("both", "[water, gas]")
+	require.Equal(t, accepted, read[Acceptance](t, w.ask(t, gas("A-3")), 201).Status)
 }

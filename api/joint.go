@@ -58,15 +58,24 @@ func (a *API) acceptJointRequest(ctx context.Context, in *jointInput) (*jointRep
 	if external == "" {
 		external = "key:" + callOf(ctx).updateID
 	}
+	served, err := a.served(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var ours, others []casework.Request
+	var reasons []casework.ForwardReason // of the others
 	for _, r := range all {
 		r = r.Normalise()
 		r.ExternalNumber = external + "/" + string(r.Utility)
-		if _, foreign := r.Foreign(a.served); foreign {
+		reason, err := a.foreign(ctx, served, r)
+		if err != nil {
+			return nil, err
+		}
+		if reason != "" {
 			if err := r.ValidateForeign(); err != nil {
 				return nil, err
 			}
-			others = append(others, r)
+			others, reasons = append(others, r), append(reasons, reason)
 			continue
 		}
 		if err := r.Validate(); err != nil {
@@ -80,8 +89,8 @@ func (a *API) acceptJointRequest(ctx context.Context, in *jointInput) (*jointRep
 			return nil, err
 		}
 	}
-	for _, r := range others {
-		got, err := a.forward(ctx, r)
+	for i, r := range others {
+		got, err := a.forward(ctx, reasons[i], r)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,9 +12,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/policy"
 )
 
-func bothServed(o *Options) { o.Utilities = []casework.Utility{casework.Water, casework.Gas} }
+// waterOnly begins with a policy that serves no gas.
+func waterOnly(o *Options) {
+	m, _ := o.Store.(*memory)
+	m.serve("water", "[water]")
+}
+
+// serve puts a policy into force that serves some utilities.
+func (m *memory) serve(version, utilities string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	text := strings.Replace(policy.Default().Text(), "utilities: [water, gas]", "utilities: "+utilities, 1)
+	m.policies = append(m.policies, casework.PublishedPolicy{
+		Version: version, Text: strings.Replace(text, "version: "+policy.Default().Version, "version: "+version, 1),
+	})
+}
 
 func jointBody(utilities ...string) object {
 	r := goodRequest()
@@ -28,7 +44,7 @@ func jointBody(utilities ...string) object {
 // utility; accepted once however often it is sent.
 func TestOneRequestForSeveralUtilities(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, bothServed)
+	w := newWorld(t)
 	q := asked{as: "platform", path: "/v1/joint-requests", body: jointBody("gas", "water", "electricity")}
 	first := read[JointAcceptance](t, w.ask(t, q), 201)
 	require.Regexp(t, "^J", first.Number)
@@ -71,7 +87,7 @@ func TestOneRequestForSeveralUtilities(t *testing.T) {
 // The customer is not told that something is withdrawn that can't be.
 func TestAJointRequestThatIsSuppliedIsNotWithdrawn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, bothServed)
+	w := newWorld(t)
 	first := read[JointAcceptance](t, w.ask(t, asked{as: "hotline", path: "/v1/joint-requests", body: jointBody("gas", "water")}), 201)
 	withdraw := func() asked {
 		return asked{path: "/v1/public/joint-requests/" + first.Number + "/withdraw", body: object{"code": first.Code, "reason": "不办了"}}
@@ -87,7 +103,7 @@ func TestAJointRequestThatIsSuppliedIsNotWithdrawn(t *testing.T) {
 
 func TestJointRequestsThatAreWrong(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, bothServed)
+	w := newWorld(t)
 	for name, c := range map[string]struct {
 		body   object
 		fields []string
@@ -113,7 +129,7 @@ func TestJointRequestsThatAreWrong(t *testing.T) {
 func TestAListAsksForBothAtOnce(t *testing.T) {
 	t.Parallel()
 	const row = header + "2,芜湖越皖电子科技有限公司,91340209PA7R8JM87F,冯艳,13900008260,弋江区,利民路16号3栋,水、气\r\n"
-	w := newWorld(t, bothServed)
+	w := newWorld(t)
 	got := read[listAnswer](t, w.ask(t, list("park-1", row)), 200)
 	require.Equal(t, listCounts{Rows: 1, Accepted: 1, Cases: 2}, got.Counts)
 	cases := got.Rows[0].Cases
@@ -125,10 +141,10 @@ func TestAListAsksForBothAtOnce(t *testing.T) {
 	require.Equal(t, cases[0].Number, again.Rows[0].Cases[0].Number)
 	require.Len(t, w.cases, 2)
 
-	early := newWorld(t) // water alone is served
+	early := newWorld(t, waterOnly)
 	half := read[listAnswer](t, early.ask(t, list("park-1", row)), 200)
 	require.Len(t, half.Rows[0].Cases, 1)
-	late := newWorld(t, bothServed)
+	late := newWorld(t)
 	late.receipts, late.cases = early.receipts, early.cases
 	whole := read[listAnswer](t, late.ask(t, list("park-1", row)), 200)
 	require.Len(t, whole.Rows[0].Cases, 2)
@@ -148,7 +164,7 @@ func TestParksListsGiveTheirOutcomes(t *testing.T) {
 			t.Parallel()
 			raw, err := os.ReadFile("../platforms/parklist/testdata/" + file)
 			require.NoError(t, err)
-			w := newWorld(t, bothServed)
+			w := newWorld(t)
 			require.Equal(t, want, read[listAnswer](t, w.ask(t, list("park", string(raw))), 200).Counts)
 			require.Len(t, w.cases, want.Cases)
 			again := want
@@ -173,7 +189,7 @@ func TestAnotherCompanysRequestIsTakenIn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newWorld(t, waterOnly)
 			q := asked{as: "service_hall", path: "/v1/connection-requests", body: requestWith(c.change)}
 			first := read[Acceptance](t, w.ask(t, q), 202)
 			require.Equal(t, forwarded, first.Status)
@@ -205,7 +221,7 @@ func TestAnotherCompanysRequestIsTakenIn(t *testing.T) {
 // Who held the old number and code sees the case as it goes on.
 func TestACaseThatWasPassedOnIsFoundByItsOldNumber(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, bothServed)
+	w := newWorld(t)
 	w.open(t, "W1")
 	rec := w.ask(t, asked{as: "service_hall", path: "/v1/cases/W1/pass-on", body: object{"utility": "gas", "reason": "客户要的是用气"}})
 	require.Equal(t, 200, rec.Code, rec.Body.String())

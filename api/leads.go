@@ -50,14 +50,18 @@ func (a *API) registerLeads() {
 		bodyBytes: a.limits.ListBytes,
 		summary: casework.Say("提交规划地块清单（CSV，UTF-8 或 GB18030），逐行立为意向；看不懂的行留待人工处理",
 			"hand in a list of planned plots (CSV, UTF-8 or GB18030); each becomes a lead, what is not understood is kept for a person"),
-		body: listBody(), responses: a.listResponses(),
+		body: listBody(), responses: a.listResponses(), reads: true,
 	}, a.acceptPlots)
 }
 
 // acceptPlots takes a list of plots as acceptList takes one of requests.
 func (a *API) acceptPlots(ctx context.Context, in *listUpload) (*streamed, error) {
+	current, err := a.policies.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return a.takeList(ctx, in, func(file *os.File) iter.Seq2[parklist.Row, error] {
-		return parklist.ReadPlots(file, parklist.Options{List: in.Name}, a.utilities)
+		return parklist.ReadPlots(file, parklist.Options{List: in.Name}, current.Utilities)
 	})
 }
 

@@ -108,7 +108,7 @@ func (a *API) registerLists() {
 		access:    forRoles(casework.Taskforce, casework.TaskforceOffice, casework.ServiceHall, casework.Platform),
 		bodyBytes: a.limits.ListBytes,
 		summary:   casework.Say("提交园区清单（CSV，UTF-8 或 GB18030）；逐行收件，看不懂的行留待人工处理", "hand in a park's list (CSV, UTF-8 or GB18030), row by row; what is not understood is kept for a person"),
-		body:      listBody(), responses: a.listResponses(),
+		body:      listBody(), responses: a.listResponses(), reads: true,
 	}
 	handle(a, upload, a.acceptList)
 	handle(a, route{
@@ -130,6 +130,11 @@ func (a *API) acceptList(ctx context.Context, in *listUpload) (*streamed, error)
 func (a *API) takeList(ctx context.Context, in *listUpload, read func(*os.File) iter.Seq2[parklist.Row, error]) (*streamed, error) {
 	file, err := spool(in.body)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.bindKey(ctx); err != nil {
+		_ = file.Close()
+		_ = os.Remove(file.Name())
 		return nil, err
 	}
 	next, stop := iter.Pull2(read(file))
@@ -230,12 +235,16 @@ func (l *listIntake) run(ctx context.Context, w *listWriter, rows []parklist.Row
 // take accepts the rows of a chunk at one time and answers in their order.
 // Nothing is answered before it is kept.
 func (l *listIntake) take(ctx context.Context, rows []parklist.Row) ([]listRow, error) {
+	served, err := l.api.served(ctx)
+	if err != nil {
+		return nil, err
+	}
 	done := make([]listRow, len(rows))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(listWorkers)
 	for i := range rows {
 		group.Go(func() (err error) {
-			done[i], err = l.takeRow(ctx, rows[i])
+			done[i], err = l.takeRow(ctx, served, rows[i])
 			return err
 		})
 	}
@@ -267,12 +276,19 @@ func (l *listIntake) take(ctx context.Context, rows []parklist.Row) ([]listRow, 
 
 // takeRow accepts the requests of a row. What this installation does not serve
 // is a fault of the row, but no reason against its other half.
-func (l *listIntake) takeRow(ctx context.Context, row parklist.Row) (listRow, error) {
+func (l *listIntake) takeRow(ctx context.Context, serves func(casework.Utility) bool, row parklist.Row) (listRow, error) {
 	out := listRow{Line: row.Line, Number: row.Number, Notes: row.Notes, Faults: row.Faults, Cases: []listCase{}}
 	fresh := false
 	var served []casework.Request
 	for _, r := range row.Requests {
-		if l.api.served(r.Utility) {
+		ours := serves(r.Utility)
+		if !ours {
+			var err error
+			if ours, err = l.api.acceptedBefore(ctx, r.Channel, r.ExternalNumber); err != nil {
+				return out, err
+			}
+		}
+		if ours {
 			served = append(served, r)
 			continue
 		}

@@ -25,6 +25,9 @@ type Store interface {
 	// AcceptService is Accept for a transfer, a closing or an order of 12345.
 	AcceptService(ctx context.Context, r casework.ServiceRequest, by casework.Actor, now time.Time) (casework.Receipt, bool, error)
 	Receipt(ctx context.Context, number string) (casework.Receipt, error)
+	// Accepted gives the receipt of a request by its channel and external number,
+	// or a service request's AcceptedBy; NotFound: it never came.
+	Accepted(ctx context.Context, channel casework.Channel, external string) (casework.Receipt, error)
 	// AcceptTogether keeps requests of one customer for several utilities under
 	// one number, each once; false: all of them were accepted before.
 	AcceptTogether(ctx context.Context, external string, requests []casework.Request, by casework.Actor, now time.Time) (casework.JointReceipt, bool, error)
@@ -53,9 +56,6 @@ type Store interface {
 	Escalation(ctx context.Context, id string) (casework.Escalation, error)
 
 	policy.Versions
-	// Policies lists the published versions, the one in force first, without
-	// their texts.
-	Policies(ctx context.Context) ([]casework.PublishedPolicy, error)
 	// PublishPolicy adds a version, which serves new cases from then on, and
 	// tells whether it did; the same text again changes nothing, and another
 	// text under a published version is a Conflict.
@@ -95,6 +95,11 @@ type Store interface {
 	StaffHandOver(ctx context.Context, id string) (casework.StaffHandOver, error)
 	OpenTasksOf(ctx context.Context, person string) (int, error)
 
+	// BindKey notes what came with an Idempotency-Key, and tells whether it is
+	// the same as before, and whether the key is new; FreeKey forgets a key.
+	BindKey(ctx context.Context, key, content string) (same, fresh bool, err error)
+	FreeKey(ctx context.Context, key string) error
+
 	Audit(ctx context.Context, e casework.AuditEntry) error
 	Ping(ctx context.Context) error
 }
@@ -116,6 +121,9 @@ type Desk interface {
 	// Start starts the workflow of an accepted request, which does nothing if
 	// it runs already. With wait it returns after the first records are committed.
 	Start(ctx context.Context, r casework.Receipt, wait bool) error
+
+	// Working tells whether anybody works on cases; an error: Temporal does not answer.
+	Working(ctx context.Context) (bool, error)
 
 	// StartBilling starts the workflow that carries a request to billing, and waits
 	// for its end as long as a person does.

@@ -47,7 +47,7 @@ func (a *API) registerNetwork() {
 		access: forRoles(casework.Network, casework.TaskforceOffice), bodyBytes: registerBytes,
 		summary: casework.Say("导入管网登记（CSV 或 GeoJSON）；有误则整份不导入；dry_run 只列出变化",
 			"import the register of mains (CSV or GeoJSON), whole or not at all; dry_run only lists what would change"),
-		body: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		reads: true, body: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			"text/csv":             {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 			"application/geo+json": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		}},
@@ -125,6 +125,9 @@ func (a *API) importMains(ctx context.Context, in *registerUpload) (*reply[regis
 			return nil, casework.Refuse(casework.TooLarge, "body_too_large", casework.Sayf("文件过大，最多 %d MB", "the file is too large: at most %d MB", registerBytes>>20))
 		}
 		return nil, casework.Refuse(malformed, "body_broken", casework.Say("文件没有完整收到，请重新发送", "the file did not arrive whole; send it again"))
+	}
+	if err := a.bindKey(ctx); err != nil {
+		return nil, err
 	}
 	register, err := network.Read(file)
 	if err != nil {

@@ -48,7 +48,7 @@ func TestCustomerAppliesOnline(t *testing.T) {
 
 func TestCustomerAppliesForSeveralUtilitiesOnline(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(o *Options) { o.Utilities = []casework.Utility{casework.Water, casework.Gas} })
+	w := newWorld(t)
 	form := onlineForm()
 	delete(form, "utility")
 	form["channel"], form["utilities"] = "mini_program", []string{"water", "gas"}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"regexp"
 	"slices"
@@ -189,4 +190,19 @@ func TestHumaIsWorded(t *testing.T) {
 
 func (panicking) Do(context.Context, string, casework.Action, string) (contract.Done, error) {
 	panic("wires crossed")
+}
+
+// Without Temporal, or without a worker, requests are accepted and lists read:
+// the process is ready, and says which part is missing, not why.
+func TestReadyTellsWhichPartsAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ready := func() readiness { return read[readiness](t, w.ask(t, asked{path: "/readyz"}), 200) }
+	require.Equal(t, readiness{"ok", "1.2.3", parts{"ok", "ok", "ok"}}, ready())
+	w.idle = true
+	require.Equal(t, readiness{"degraded", "1.2.3", parts{"ok", "ok", "absent"}}, ready())
+	w.away = errors.New("dial tcp 10.0.0.7:7233: secret")
+	require.Equal(t, readiness{"degraded", "1.2.3", parts{"ok", "unreachable", "unknown"}}, ready())
+	w.down = errors.New("secret")
+	require.NotContains(t, w.ask(t, asked{path: "/readyz"}).Body.String(), "secret")
 }

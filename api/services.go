@@ -65,8 +65,17 @@ func (a *API) acceptService(ctx context.Context, in *serviceInput) (*acceptanceR
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	if !a.served(request.Utility) {
-		return nil, casework.Refuse(casework.Conflict, "utility_not_served", notServed(request.Utility))
+	served, err := a.served(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !served(request.Utility) {
+		switch before, err := a.acceptedBefore(ctx, request.Channel, request.AcceptedBy()); {
+		case err != nil:
+			return nil, err
+		case !before:
+			return nil, casework.Refuse(casework.Conflict, "utility_not_served", notServed(request.Utility))
+		}
 	}
 	receipt, fresh, err := a.store.AcceptService(ctx, request, actorOf(ctx), a.now())
 	if err != nil {

@@ -125,7 +125,7 @@ func TestServiceRequest(t *testing.T) {
 
 func TestServiceRequestIsJudgedFieldByField(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newWorld(t, waterOnly)
 	for name, c := range map[string]struct {
 		change func(o object)
 		want   []string
@@ -201,7 +201,7 @@ func TestAccounts(t *testing.T) {
 	require.Equal(t, casework.BillingDone, done.State)
 	require.Equal(t, done, read[billingView](t, w.ask(t, pay), 200))
 	pay.body = object{"amount": 1, "way": "cash", "number": "XJ-1"}
-	refused(t, w.ask(t, pay), 409, "key_used")
+	refused(t, w.ask(t, pay), 422, "idempotency_key_reused")
 	pay.as = "platform"
 	require.Equal(t, []string{"way"}, fields(refused(t, w.ask(t, pay), 422, "invalid_input")))
 

@@ -48,7 +48,7 @@ func newWorld(t testing.TB, change ...func(*Options)) *world {
 	t.Helper()
 	m := &memory{
 		almanac: newAlmanac(), pipes: &pipes{}, cases: map[string]*casework.Case{}, receipts: map[string]casework.Receipt{}, billed: map[string]casework.BillingRequest{}, lines: map[string]casework.TaskLine{},
-		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, blobs: map[string][]byte{},
+		staff: map[string]casework.Staff{}, hashes: map[string]string{}, done: map[string]contract.Done{}, bound: map[string]string{}, blobs: map[string][]byte{},
 		held: map[string][]casework.Holding{},
 	}
 	for _, r := range casework.Roles() {
@@ -273,6 +273,7 @@ type memory struct {
 	told     []casework.MessageLine
 	audited  []casework.AuditEntry
 	done     map[string]contract.Done // by key
+	bound    map[string]string        // what came with a key
 	blobs    map[string][]byte
 	leave    leave
 	held     map[string][]casework.Holding // who held the clock, by case
@@ -281,6 +282,8 @@ type memory struct {
 	forwarded []casework.Forwarding
 
 	down error // what every call fails with
+	idle bool  // no worker works
+	away error // what a question to Temporal fails with
 }
 
 func (m *memory) hire(id string, r casework.Role, districts ...casework.District) {
@@ -340,6 +343,8 @@ func (m *memory) Do(_ context.Context, number string, a casework.Action, key str
 	return m.done[key], nil
 }
 
+func (m *memory) Working(context.Context) (bool, error) { return !m.idle, m.away }
+
 func (m *memory) Start(_ context.Context, r casework.Receipt, _ bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -371,6 +376,15 @@ func (m *memory) Accept(_ context.Context, r casework.Request, by casework.Actor
 	got := casework.Receipt{Number: fmt.Sprintf("W2026%06d", len(m.receipts)+1), Request: r, By: by, ReceivedAt: now}
 	m.receipts[id] = got
 	return got, true, nil
+}
+
+func (m *memory) Accepted(_ context.Context, channel casework.Channel, external string) (casework.Receipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if got, ok := m.receipts[string(channel)+"/"+external]; ok {
+		return got, nil
+	}
+	return casework.Receipt{}, missing("receipt")
 }
 
 func (m *memory) AcceptTogether(ctx context.Context, external string, requests []casework.Request, by casework.Actor, now time.Time) (casework.JointReceipt, bool, error) {
@@ -698,6 +712,23 @@ func (m *memory) Audit(_ context.Context, e casework.AuditEntry) error {
 		return m.down
 	}
 	m.audited = append(m.audited, e)
+	return nil
+}
+
+func (m *memory) BindKey(_ context.Context, key, content string) (same, fresh bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	was, found := m.bound[key]
+	if !found {
+		m.bound[key] = content
+	}
+	return !found || was == content, !found, nil
+}
+
+func (m *memory) FreeKey(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.bound, key)
 	return nil
 }
 

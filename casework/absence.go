@@ -1,7 +1,10 @@
 package casework
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -176,6 +179,102 @@ func (h StaffHandOver) Why() Text {
 		return Sayf("%[1]s 离岗移交（%[2]s）：%[3]s", "%[1]s leaves (%[2]s): %[3]s", h.Person, h.By, h.Reason)
 	}
 	return Sayf("%[1]s 工作移交（%[2]s）：%[3]s", "%[1]s hands over (%[2]s): %[3]s", h.Person, h.By, h.Reason)
+}
+
+// Said is what those are told who get the tasks. The reason may be personal and
+// stays out.
+func (h StaffHandOver) Said() Text {
+	if h.Leaving {
+		return Sayf("%[1]s 离岗移交", "%[1]s leaves", h.Person)
+	}
+	return Sayf("%[1]s 工作移交", "%[1]s hands over", h.Person)
+}
+
+// HandedTask is an open task that went from one person to another, or back to
+// its department.
+type HandedTask struct {
+	ID         string
+	Case       string
+	Kind       TaskKind
+	Role       Role
+	Department Department
+	District   District
+	To         string    // staff number; empty: the department
+	DueAt      time.Time // zero while its clock stands, or where it has none
+}
+
+// namedTasks is how many of the tasks a message names, those that are due first.
+const namedTasks = 5
+
+// TellOfHanded writes to those who got tasks for one cause: one message to each
+// person, and one to each role and district that has some back.
+func TellOfHanded(cause string, why Text, tasks []HandedTask, now time.Time) []Message {
+	tasks = slices.Clone(tasks)
+	slices.SortFunc(tasks, func(a, b HandedTask) int {
+		if a.DueAt.IsZero() != b.DueAt.IsZero() {
+			if a.DueAt.IsZero() {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Or(a.DueAt.Compare(b.DueAt), strings.Compare(a.ID, b.ID))
+	})
+	type taker struct {
+		person   string
+		role     Role
+		district District
+	}
+	var takers []taker
+	got := map[taker][]HandedTask{}
+	for _, t := range tasks {
+		to := taker{person: t.To}
+		if t.To == "" {
+			to.role, to.district = t.Role, t.District
+		}
+		if got[to] == nil {
+			takers = append(takers, to)
+		}
+		got[to] = append(got[to], t)
+	}
+	messages := make([]Message, len(takers))
+	for i, to := range takers {
+		messages[i] = handedMessage(cause, why, got[to], now)
+	}
+	return messages
+}
+
+// handedMessage tells one who got tasks, of which the first is due first. Each
+// task is told once for a cause, so the first one gives the message its ID.
+func handedMessage(cause string, why Text, tasks []HandedTask, now time.Time) Message {
+	first := tasks[0]
+	m := Message{
+		ID: cause + "/" + first.ID, Kind: MessageHandOver, To: first.Role, Person: first.To, Department: first.Department,
+		District: first.District, DueAt: first.DueAt, At: now,
+	}
+	var zh, en []string
+	for i, t := range tasks {
+		if t.District != first.District {
+			m.District = AllDistricts
+		}
+		if i >= namedTasks {
+			continue
+		}
+		due := Say("无时限或计时已停", "no due moment for now")
+		if !t.DueAt.IsZero() {
+			due = Sayf("%[1]s 到期", "due %[1]s", Clock(t.DueAt))
+		}
+		zh = append(zh, t.Case+" "+t.Kind.Name()+"（"+due.ZH+"）")
+		en = append(en, t.Case+" "+string(t.Kind)+" ("+due.EN+")")
+	}
+	to := Say("退回部门，请领取或派单", "came back to the department, to be claimed or given to somebody")
+	if first.To != "" {
+		to = Sayf("转由 %[1]s 办理", "came to %[1]s", first.To)
+	}
+	m.Text = Text{
+		ZH: fmt.Sprintf("%s：%d 项任务%s。最先到期：%s", why.ZH, len(tasks), to.ZH, strings.Join(zh, "；")),
+		EN: fmt.Sprintf("%s: %d open tasks %s. Due first: %s", why.EN, len(tasks), to.EN, strings.Join(en, "; ")),
+	}
+	return m
 }
 
 // HeldCase is a case with the open tasks that a person holds in it.

@@ -266,7 +266,10 @@ type Changes struct {
 	Touchpoints []Touchpoint `json:"touchpoints,omitempty"`
 	Documents   []Document   `json:"documents,omitempty"`
 	Messages    []Message    `json:"messages,omitempty"`
-	Holdings    []Holding    `json:"holdings,omitempty"`
+	// Moot are the IDs of messages that are about nothing any more: what has not
+	// gone out of them stays.
+	Moot     []string  `json:"moot,omitempty"`
+	Holdings []Holding `json:"holdings,omitempty"`
 }
 
 // NewCase opens a case for a validated request. The lane is the request's, or

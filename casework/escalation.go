@@ -145,6 +145,7 @@ const (
 	MessagePauseEnd MessageKind = "pause_end" // a pause has reached its planned end
 	MessageReview   MessageKind = "review"    // a pause lasts beyond the policy's bound
 	MessagePassedOn MessageKind = "passed_on" // a case was passed on to them
+	MessageHandOver MessageKind = "hand_over" // open tasks of somebody else came to them
 )
 
 // Name is the occasion's Chinese name.
@@ -160,20 +161,22 @@ func (k MessageKind) Name() string {
 		return "暂停复核"
 	case MessagePassedOn:
 		return "转办"
+	case MessageHandOver:
+		return "任务移交"
 	}
 	return string(k)
 }
 
 // MessageKinds lists the occasions of messages.
 func MessageKinds() []MessageKind {
-	return []MessageKind{MessageRung, MessageClimb, MessagePauseEnd, MessageReview, MessagePassedOn}
+	return []MessageKind{MessageRung, MessageClimb, MessagePauseEnd, MessageReview, MessagePassedOn, MessageHandOver}
 }
 
 // Message is what a person is told, once through each outlet that carries it.
 // It holds no personal data of customers, for it leaves the house.
 type Message struct {
-	ID         string      `json:"id"` // the same occasion has the same ID
-	Case       string      `json:"case"`
+	ID         string      `json:"id"`   // the same occasion has the same ID
+	Case       string      `json:"case"` // empty where it is about several
 	Kind       MessageKind `json:"kind"`
 	Escalation string      `json:"escalation,omitempty"`
 	Level      int         `json:"level"`
@@ -187,7 +190,7 @@ type Message struct {
 	At         time.Time   `json:"at"`
 }
 
-// tell has a message sent.
+// tell has a message of the case sent.
 func (k *Case) tell(m Message) {
 	m.Case, m.District = k.Number, k.Request.Site.District
 	k.changes.Messages = append(k.changes.Messages, m)

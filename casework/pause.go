@@ -106,7 +106,7 @@ func (k *Case) reviewPause(clock string, now time.Time) {
 	k.record(now, System(), PauseReviewDue, "", say, nil)
 	k.Need(ReviewPause, string(p.Reason), p.Reviews, now, now)
 	k.tell(Message{
-		ID: k.Number + "/" + clock, Kind: MessageReview, To: TaskforceOffice,
+		ID: k.reviewMessage(clock), Kind: MessageReview, To: TaskforceOffice,
 		Department: Department(Taskforce), Text: say, At: now,
 	})
 }
@@ -117,9 +117,27 @@ func (k *Case) remindOfPause(p *Pause, now time.Time) {
 	say := Sayf("暂停（%s）已到计划结束时间，请恢复计时或说明", "the pause (%s) has reached its planned end: resume, or say why not", p.Reason)
 	k.record(now, System(), PauseEndReached, "", say, nil)
 	k.tell(Message{
-		ID: fmt.Sprintf("%s/pause_end/%s/%d", k.Number, p.Reason, p.PlannedEnd.Unix()), Kind: MessagePauseEnd, To: Taskforce, Person: p.By,
+		ID: k.pauseEndMessage(p), Kind: MessagePauseEnd, To: Taskforce, Person: p.By,
 		Department: Department(Taskforce), Text: say, At: now,
 	})
+}
+
+func (k *Case) reviewMessage(clock string) string { return k.Number + "/" + clock }
+
+func (k *Case) pauseEndMessage(p *Pause) string {
+	return fmt.Sprintf("%s/pause_end/%s/%d", k.Number, p.Reason, p.PlannedEnd.Unix())
+}
+
+// mootPause takes back what people were told of the nth pause, as far as it has
+// not gone out: it has ended, or was looked at.
+func (k *Case) mootPause(n int) {
+	p := &k.Pauses[n]
+	if !p.RemindedAt.IsZero() {
+		k.changes.Moot = append(k.changes.Moot, k.pauseEndMessage(p))
+	}
+	if p.Reviews > 0 {
+		k.changes.Moot = append(k.changes.Moot, k.reviewMessage(pauseClockID(n, p.Reviews-1)))
+	}
 }
 
 // ResumeCase lets the clock go on; deadlines move by the working time paused.
@@ -177,6 +195,7 @@ func (k *Case) endPauses(now time.Time, only ...PauseReason) (ended []*Pause) {
 			continue
 		}
 		p.To = now
+		k.mootPause(n)
 		ended = append(ended, p)
 		k.closeDeadline(pauseClockID(n, p.Reviews), false, now, now)
 		if t, ok := k.Live(ReviewPause, string(p.Reason)); ok {
@@ -221,6 +240,7 @@ func (in *PauseReviewInput) apply(k *Case, t *Task, by Actor, now time.Time) str
 	}
 	for n := range k.Pauses {
 		if p := &k.Pauses[n]; p.Reason == reason && p.To.IsZero() {
+			k.mootPause(n)
 			p.PlannedEnd, p.RemindedAt, p.BoundFrom = in.PlannedEnd, time.Time{}, now
 			k.boundPause(n)
 			k.record(now, by, PauseReviewed, t.ID, Sayf("复核：继续暂停至 %s", "reviewed: paused until about %s", Clock(in.PlannedEnd)), nil)

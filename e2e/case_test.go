@@ -174,3 +174,27 @@ func TestAcceptedRequestIsStartedByTheNextProcess(t *testing.T) {
 		return err == nil
 	}, 30*time.Second, 50*time.Millisecond)
 }
+
+// A case whose workflow was terminated by hand goes on from its record.
+func TestATerminatedCaseStartsAgain(t *testing.T) {
+	t.Parallel()
+	o := openCase(t, "gone-1")
+	refusedFault(t, place.Desk.Restart(t.Context(), o.Number, false), "case_running")
+	require.NoError(t, place.Temporal.TerminateWorkflow(t.Context(), contract.WorkflowID(o.Number), "", "by mistake"))
+	task := o.Number + "-T1"
+	complete := func(key string) error {
+		return as(casework.Taskforce).Post(t.Context(), "/v1/tasks/"+task+"/complete", key, map[string]any{"input": map[string]any{"by": "phone"}}, nil)
+	}
+	refused(t, complete("gone-complete-1"), http.StatusServiceUnavailable, "try_again")
+	require.NoError(t, place.Desk.Restart(t.Context(), o.Number, false))
+	require.NoError(t, complete("gone-complete-1"))
+	after, err := demo.All[casework.Task](t.Context(), as(casework.TaskforceOffice), "/v1/tasks?case="+o.Number)
+	require.NoError(t, err)
+	require.Len(t, after, 1)
+	require.Equal(t, casework.AssessNetwork, after[0].Kind)
+}
+
+func refusedFault(t *testing.T, err error, code string) {
+	t.Helper()
+	require.Equal(t, code, casework.AsFault(err).Code)
+}

@@ -223,11 +223,12 @@ func secretsOf(address string) []string {
 	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 4 })
 }
 
-// carries tells whether a message goes out here.
+// carries tells whether a message goes out here. One about several districts is
+// for the outlets of each.
 func (r *route) carries(m casework.Message) bool {
 	return m.Level >= r.MinLevel &&
 		(len(r.Roles) == 0 || slices.Contains(r.Roles, m.To)) &&
-		(len(r.Districts) == 0 || slices.Contains(r.Districts, m.District)) &&
+		(len(r.Districts) == 0 || m.District == casework.AllDistricts || slices.Contains(r.Districts, m.District)) &&
 		(len(r.Kinds) == 0 || slices.Contains(r.Kinds, m.Kind))
 }
 

@@ -312,6 +312,7 @@ func TestOutletsOfAFile(t *testing.T) {
 	require.Equal(t, append([]string{"office-wecom", "lead-ding"}, rest...), through(func(m *casework.Message) { m.To = casework.TaskforceLead }))
 	require.Equal(t, rest, through(func(m *casework.Message) { m.Level = 0 }))
 	require.Equal(t, rest, through(func(m *casework.Message) { m.District = "340207" }))
+	require.Equal(t, append([]string{"office-wecom"}, rest...), through(func(m *casework.Message) { m.District = casework.AllDistricts }))
 	require.Equal(t, rest, through(func(m *casework.Message) { m.Kind = casework.MessagePauseEnd }))
 }
 

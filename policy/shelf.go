@@ -16,6 +16,8 @@ type Versions interface {
 	// CurrentPolicy tells which version was published last, without its text.
 	CurrentPolicy(ctx context.Context) (casework.PublishedPolicy, error)
 	Policy(ctx context.Context, version string) (casework.PublishedPolicy, error)
+	// Policies lists them without their texts, the newest first.
+	Policies(ctx context.Context) ([]casework.PublishedPolicy, error)
 }
 
 // Shelf holds the published versions that were read before, which never
@@ -64,4 +66,24 @@ func (s *Shelf) Version(ctx context.Context, version string) (Policy, error) {
 func (s *Shelf) Terms(ctx context.Context) (casework.Terms, error) {
 	p, err := s.Current(ctx)
 	return p.Terms(), err
+}
+
+// TermsFor are those for a case of a utility that starts now. A request that was
+// accepted just before a version dropped its utility starts by the last version
+// that served it.
+func (s *Shelf) TermsFor(ctx context.Context, u casework.Utility) (casework.Terms, error) {
+	current, err := s.Current(ctx)
+	if err != nil || current.Serves(u) {
+		return current.Terms(), err
+	}
+	all, err := s.versions.Policies(ctx)
+	if err != nil {
+		return casework.Terms{}, err
+	}
+	for _, v := range all {
+		if p, err := s.Version(ctx, v.Version); err != nil || p.Serves(u) {
+			return p.Terms(), err
+		}
+	}
+	return current.Terms(), nil
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -176,6 +177,29 @@ func TestWhatChangesHandsIsCountedOnce(t *testing.T) {
 	require.NoError(t, s.SettleHanding(ctx, h.Cause(), "nw-01", []string{y.Number}, at(4, 12, 0)))
 	require.NoError(t, s.NoteHanding(ctx, h.Cause(), []casework.HeldCase{{Case: "W2", Tasks: []string{"W2-T1"}}}))
 	require.NoError(t, s.SettleHanding(ctx, h.Cause(), "nw-01", []string{"W2"}, at(4, 12, 0)))
+
+	// Whoever got it is told once, by a message that is about no single case.
+	for range 2 {
+		require.NoError(t, s.TellHanding(ctx, h.Cause(), func(tasks []casework.HandedTask) []casework.Message {
+			return casework.TellOfHanded(h.Cause(), h.Said(), tasks, at(4, 12, 1))
+		}))
+	}
+	told, _, err := s.Messages(ctx, casework.MessageFilter{})
+	require.NoError(t, err)
+	told = slices.DeleteFunc(told, func(l casework.MessageLine) bool { return l.Kind != casework.MessageHandOver })
+	require.Len(t, told, 1)
+	due := told[0].DueAt
+	require.NotZero(t, due)
+	task := y.Number + " 管网评估（" + casework.Clock(due) + " 到期）"
+	equal(t, casework.Message{
+		ID: "hand-over/h1/" + y.Number + "-T2", Kind: casework.MessageHandOver, To: casework.Network, Person: "nw-02", Department: "network",
+		District: "340202", DueAt: due, At: at(4, 12, 1),
+		Text: casework.Text{
+			ZH: "nw-01 离岗移交：1 项任务转由 nw-02 办理。最先到期：" + task,
+			EN: "nw-01 leaves: 1 open tasks came to nw-02. Due first: " + y.Number + " assess_network (due " + casework.Clock(due) + ")",
+		},
+	}, told[0].Message)
+	require.Positive(t, route(t, s, "log"))
 
 	h.DoneAt, h.Handed = at(4, 12, 30), casework.Handed{Cases: 1, ToPerson: 1}
 	got, err = s.FinishHandOver(ctx, "h1", at(4, 12, 30))

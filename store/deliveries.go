@@ -90,20 +90,20 @@ type claimedRow struct {
 	DeliveryID int64
 	Attempts   int
 	FirstAt    *time.Time
-	Over       bool       // its escalation is closed
+	Over       bool       // its escalation is closed, or the case took it back
 	Message    messageRow `gorm:"embedded"`
 }
 
 // ClaimDeliveries takes those of an outlet that are due, the top rung's first,
 // for whoever calls, until the lease ends: then they are due again, for nobody
-// knows what became of them. What is about an escalation that is over is not
+// knows what became of them. What is about an escalation or a pause that is over is not
 // handed out but recorded as moot, unless it is of the top rung; seen counts
 // these too. With topOnly, all others are left where they are.
 func (s *Store) ClaimDeliveries(ctx context.Context, outlet string, now, lease time.Time, topOnly bool, limit int) (claimed []casework.MessageLine, seen int, err error) {
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var rows []claimedRow
 		err := tx.Raw(`
-			SELECT d.id AS delivery_id, d.attempts, d.first_at, e.closed_at IS NOT NULL AS over, m.*
+			SELECT d.id AS delivery_id, d.attempts, d.first_at, e.closed_at IS NOT NULL OR m.moot_since IS NOT NULL AS over, m.*
 			FROM deliveries d JOIN messages m ON m.id = d.message_id LEFT JOIN escalations e ON e.id = m.escalation
 			WHERE d.outlet = ? AND d.state = 'pending' AND d.next_at <= ? AND (m.top OR NOT ?)
 			ORDER BY m.top DESC, d.next_at, d.id LIMIT ?
@@ -285,6 +285,9 @@ func (r caseRows) abandonMessages(b *pgx.Batch) {
 	b.Queue("DELETE FROM deliveries WHERE attempts = 0 AND message_id IN "+tail, number, r.since)
 	b.Queue("UPDATE deliveries SET state = 'moot', settled_at = $3 WHERE state = 'pending' AND message_id IN "+tail, number, r.since, r.at)
 	b.Queue("DELETE FROM messages WHERE case_number = $1 AND since >= $2 AND NOT EXISTS (SELECT FROM deliveries WHERE message_id = messages.id)", number, r.since)
+	// What the tail had taken back is meant again, through the outlets that had
+	// left it.
+	b.Queue("UPDATE messages SET moot_since = NULL, routed_at = NULL WHERE case_number = $1 AND moot_since >= $2", number, r.since)
 	b.Queue("UPDATE messages SET abandoned_at = $3, routed_at = $3 WHERE case_number = $1 AND since >= $2", number, r.since, r.at)
 }
 

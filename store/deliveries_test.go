@@ -392,3 +392,34 @@ func TestOldMessagesStayAsTheyAre(t *testing.T) {
 	require.Zero(t, route(t, s, "log"))
 	require.Len(t, states(t, s, y.Number), 3)
 }
+
+// What is said of a pause is about nothing once the pause has ended, or was
+// reviewed: what waits for the morning stays. An attempt that is abandoned takes
+// that back too.
+func TestMessagesOfAPauseThatEndedAreMoot(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	y := answered("W20260302-00001", at(2, 9, 0), 4*time.Hour)
+	y.save(t, s)
+	y.act(t, casework.PauseCase{By: casework.By{Actor: clerk}, Reason: casework.CustomerNotReady, Evidence: "来函", PlannedEnd: at(2, 20, 0)}, at(2, 10, 0))
+	y.save(t, s)
+	y.Fire(at(2, 20, 0))
+	y.save(t, s)
+	require.Equal(t, 1, route(t, s, "log"))
+	message := fmt.Sprintf("%s/pause_end/customer_not_ready/%d", y.Number, at(2, 20, 0).Unix())
+	lost := y.fork()
+	lost.act(t, casework.ResumeCase{By: casework.By{Actor: clerk}, Note: "具备条件"}, at(2, 21, 0))
+	lost.save(t, s)
+	require.Empty(t, claim(t, s, "log", at(3, 8, 30), false))
+	require.Equal(t, []string{message + " log=moot"}, states(t, s, y.Number))
+
+	// In truth the pause lasts, so the message is meant again.
+	y.also(t, casework.ClaimTask{By: casework.By{Actor: clerk}, Task: y.Number + "-T1"}, at(2, 22, 0))
+	y.save(t, s)
+	require.Equal(t, 1, route(t, s, "log"))
+	require.Equal(t, []string{message + " log=pending"}, states(t, s, y.Number))
+	y.act(t, casework.ResumeCase{By: casework.By{Actor: clerk}, Note: "具备条件"}, at(2, 23, 0))
+	y.save(t, s)
+	require.Empty(t, claim(t, s, "log", at(3, 8, 30), false))
+	require.Equal(t, []string{message + " log=moot"}, states(t, s, y.Number))
+}

@@ -186,6 +186,56 @@ func (s *Store) SettleHanding(ctx context.Context, cause, person string, answere
 	return failed("note what changed hands", err)
 }
 
+// TellHanding has told of what changed hands for a cause and nobody was told of;
+// write words the messages. They are recorded with the note that it is told, so
+// that each task is told once, whatever happens to the process. What was done or
+// passed on meanwhile is left out.
+func (s *Store) TellHanding(ctx context.Context, cause string, write func([]casework.HandedTask) []casework.Message) error {
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		var rows []struct {
+			Task, CaseNumber string
+			Kind             casework.TaskKind
+			Role             casework.Role
+			Department       casework.Department
+			District         casework.District
+			ToPerson         string
+			DueAt            *time.Time
+			Still            bool
+		}
+		err := tx.Raw(`
+			SELECT h.task, h.case_number, t.kind, t.role, t.department, c.district, h.to_person, t.due_at,
+			       t.state = 'open' AND t.assignee = h.to_person AS still
+			FROM handed_tasks h JOIN tasks t ON t.id = h.task JOIN cases c ON c.number = h.case_number
+			WHERE h.cause = ? AND h.to_person IS NOT NULL AND NOT h.told
+			ORDER BY h.task FOR UPDATE OF h`, cause).Scan(&rows).Error
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		var tasks []casework.HandedTask
+		told := make([]string, len(rows))
+		for i, r := range rows {
+			told[i] = r.Task
+			if r.Still {
+				tasks = append(tasks, casework.HandedTask{
+					ID: r.Task, Case: r.CaseNumber, Kind: r.Kind, Role: r.Role, Department: r.Department, District: r.District, To: r.ToPerson, DueAt: moment(r.DueAt),
+				})
+			}
+		}
+		var messages []messageRow
+		for _, m := range write(tasks) {
+			messages = append(messages, messageRowOf(m))
+		}
+		if len(messages) > 0 {
+			all := since(0, messages) // of no case's decision
+			if err := tx.Create(&all).Error; err != nil {
+				return err
+			}
+		}
+		return tx.Exec("UPDATE handed_tasks SET told = true WHERE cause = ? AND task IN ?", cause, told).Error
+	})
+	return failed("tell of what changed hands", err)
+}
+
 // handed counts, for each cause, what changed hands.
 func (s *Store) handed(ctx context.Context, causes []string) (map[string]casework.Handed, error) {
 	if len(causes) == 0 {

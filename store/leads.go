@@ -50,7 +50,7 @@ func (s *Store) AcceptApplication(ctx context.Context, r casework.Request, by ca
 	if app, found, err = s.application(ctx, r.Channel, r.ExternalNumber); err != nil || found {
 		return app, found && app.State != casework.ApplicationRefused, err
 	}
-	if _, err := s.accepted(ctx, r.Channel, r.ExternalNumber); err == nil || casework.AsFault(err).Kind != casework.NotFound {
+	if _, err := s.Accepted(ctx, r.Channel, r.ExternalNumber); err == nil || casework.AsFault(err).Kind != casework.NotFound {
 		return app, false, err
 	}
 	leads, err := gorm.G[caseLine](s.db).Where("lead AND ended_at IS NULL AND kind = 'connection' AND status <> 'withdrawing' AND project = ? AND utility = ? AND district = ?",

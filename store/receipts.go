@@ -83,7 +83,7 @@ func (s *Store) accept(ctx context.Context, body receiptBody, key string, at tim
 	}
 	// Platforms push again and again; that must not use up numbers.
 	s.numbers.giveBack(number)
-	rec, err = s.accepted(ctx, row.Channel, key)
+	rec, err = s.Accepted(ctx, row.Channel, key)
 	return rec, false, err
 }
 
@@ -92,7 +92,9 @@ var acceptedOnce = clause.OnConflict{
 	Columns: []clause.Column{{Name: "channel"}, {Name: "external_number"}}, DoNothing: true,
 }
 
-func (s *Store) accepted(ctx context.Context, channel casework.Channel, key string) (casework.Receipt, error) {
+// Accepted gives the receipt of a request by its channel and external number; of
+// a service request, by [casework.ServiceRequest.AcceptedBy].
+func (s *Store) Accepted(ctx context.Context, channel casework.Channel, key string) (casework.Receipt, error) {
 	row, err := gorm.G[receiptRow](s.db).Where("channel = ? AND external_number = ?", channel, key).Take(ctx)
 	if err != nil {
 		return casework.Receipt{}, found("look for a receipt", err, caseNotFound())
@@ -202,7 +204,7 @@ func (s *Store) AcceptPassedService(ctx context.Context, r casework.ServiceReque
 
 func (s *Store) acceptPassed(ctx context.Context, body receiptBody, channel casework.Channel) (casework.Receipt, error) {
 	external := "passed/" + body.Carried.From
-	if rec, err := s.accepted(ctx, channel, external); err == nil || casework.AsFault(err).Kind != casework.NotFound {
+	if rec, err := s.Accepted(ctx, channel, external); err == nil || casework.AsFault(err).Kind != casework.NotFound {
 		return rec, err
 	}
 	number, err := s.numbers.draw(ctx, s.db)
@@ -217,5 +219,5 @@ func (s *Store) acceptPassed(ctx context.Context, body receiptBody, channel case
 	if err := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row).Error; err != nil {
 		return casework.Receipt{}, failed("accept what was passed on", err)
 	}
-	return s.accepted(ctx, channel, external)
+	return s.Accepted(ctx, channel, external)
 }

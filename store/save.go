@@ -88,6 +88,7 @@ type caseRows struct {
 	touchpoints []touchpointRow
 	documents   []documentRow
 	messages    []messageRow
+	moot        []string // the IDs of messages
 	holdings    []holdingRow
 	// What is live but did not change. Only rows that an abandoned attempt may
 	// have changed are put right by it. Tasks need none of it, because all live
@@ -161,6 +162,7 @@ func (s *Store) rows(k *casework.Case, c casework.Changes) (r caseRows, err erro
 	for _, m := range c.Messages {
 		r.messages = append(r.messages, messageRowOf(m))
 	}
+	r.moot = c.Moot
 	for _, h := range c.Holdings {
 		r.holdings = append(r.holdings, holdingRowOf(k.Number, h))
 	}
@@ -227,6 +229,9 @@ func (r caseRows) write(ctx context.Context, tx pgx.Tx, db *gorm.DB) error {
 	)
 	if err != nil {
 		return err
+	}
+	if len(r.moot) > 0 {
+		b.Queue("UPDATE messages SET moot_since = $1 WHERE id = ANY($2) AND moot_since IS NULL", r.since, r.moot)
 	}
 	return tx.SendBatch(ctx, &b).Close()
 }

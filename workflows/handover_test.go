@@ -126,6 +126,10 @@ func (d *desk) NoteHanding(context.Context, string, []casework.HeldCase) error {
 
 func (d *desk) SettleHanding(context.Context, string, string, []string, time.Time) error { return nil }
 
+func (d *desk) TellHanding(context.Context, string, func([]casework.HandedTask) []casework.Message) error {
+	return nil
+}
+
 // at does something at a moment.
 func (d *desk) at(clock string, do func()) {
 	d.env.RegisterDelayedCallback(do, at(d.T, "2026-11-23 "+clock).Sub(monday))

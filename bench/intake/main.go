@@ -144,7 +144,6 @@ func (b *intake) serve(ctx context.Context, stack *devstack.Stack) (err error) {
 	if b.s, err = service.Open(ctx, c, slog.Default()); err != nil {
 		return err
 	}
-	b.s.Policy.Utilities = []casework.Utility{casework.Water, casework.Gas}
 	b.db = c.DatabaseURL
 	platform := casework.Staff{ID: sender, Name: "压测平台", Roles: []casework.Role{casework.Platform}, Active: true}
 	if err := b.s.Store.PutStaff(ctx, platform, ""); err != nil {

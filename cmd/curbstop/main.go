@@ -45,7 +45,7 @@ func command() *cobra.Command {
 		slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
 	}
 	root.AddCommand(upCommand(), demoCommand(), apiCommand(), workerCommand(), migrateCommand(),
-		healthCommand(), staffCommand(), tokenCommand(), policyCommand(), calendarCommand(), networkCommand(), notifyCommand(), platformCommand(), simulateCommand())
+		healthCommand(), caseCommand(), staffCommand(), tokenCommand(), policyCommand(), calendarCommand(), networkCommand(), notifyCommand(), platformCommand(), simulateCommand())
 	root.AddCommand(platformSimCommand())
 	return root
 }

@@ -5,12 +5,15 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,8 +99,9 @@ func migrateCommand() *cobra.Command {
 }
 
 func healthCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "health", Short: "ask the API whether it is ready; for container health checks", Args: cobra.NoArgs,
+	all := false
+	health := &cobra.Command{
+		Use: "health", Short: "ask the API whether it is ready, and which parts answer; for container health checks", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := configuration()
 			if err != nil {
@@ -124,9 +128,24 @@ func healthCommand() *cobra.Command {
 			if answer.StatusCode != http.StatusOK {
 				return fmt.Errorf("not ready: %s", answer.Status)
 			}
+			var ready struct {
+				Status string
+				Parts  map[string]string
+			}
+			if err := json.NewDecoder(answer.Body).Decode(&ready); err != nil {
+				return fmt.Errorf("an answer that can't be read: %w", err)
+			}
+			for _, part := range slices.Sorted(maps.Keys(ready.Parts)) {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", part, ready.Parts[part])
+			}
+			if all && ready.Status != "ok" {
+				return fmt.Errorf("not all parts answer: %s", ready.Status)
+			}
 			return nil
 		},
 	}
+	health.Flags().BoolVar(&all, "all", false, "fail also while Temporal or the workers are away and decisions wait")
+	return health
 }
 
 func staffCommand() *cobra.Command {

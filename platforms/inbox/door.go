@@ -104,6 +104,9 @@ func (b *Inbox) receive(r *http.Request, s *senders.Sender, path string, from ne
 		}
 		if !same {
 			b.unknown(ctx, s, "the proof was used for another message")
+			if s.Proof.BySignature() {
+				return platforms.Reply{}, signAgain()
+			}
 			return platforms.Reply{}, casework.Refuse(casework.Unauthorised, "proof_used", casework.Say(
 				"随机数或签名已用于另一报文，请重新签名", "the nonce or signature was used for another message; sign it anew"))
 		}
@@ -113,6 +116,15 @@ func (b *Inbox) receive(r *http.Request, s *senders.Sender, path string, from ne
 		return platforms.Reply{}, err
 	}
 	return b.reply(ctx, s, kept, fresh)
+}
+
+// signAgain refuses a message whose signature came with another one. A forger may
+// have seen that signature, but an honest sender without nonces signs all that it
+// sends within one tick of its clock alike. Nobody can tell the two apart; the
+// honest one is told to come again, signs anew then, and loses nothing.
+func signAgain() error {
+	return casework.Refuse(casework.Unavailable, "sign_again", casework.Say(
+		"此签名刚用于另一报文，此件未收；请以新的时间重新签名后重发", "this signature came with another message just now, so this one was not taken; sign it anew with a later time and send it again"))
 }
 
 // stale answers a message whose proof holds but is too old, or ahead of our

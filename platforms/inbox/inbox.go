@@ -82,15 +82,15 @@ type Desk interface {
 	Do(ctx context.Context, caseNumber string, a casework.Action, key string) (contract.Done, error)
 }
 
-// Options are what an inbox is made of. Senders, Book and Desk are required.
+// Options are what an inbox is made of. Senders, Book, Desk and Serves are required.
 type Options struct {
 	Senders *senders.Senders
 	Book    Book
 	Desk    Desk
-	// Utilities are those that this installation serves; empty: water only.
-	Utilities []casework.Utility
-	Now       func() time.Time // nil: time.Now
-	Logger    *slog.Logger     // nil: slog.Default
+	// Serves tells by the policy in force whether a utility is served.
+	Serves func(ctx context.Context, u casework.Utility) (bool, error)
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default
 }
 
 // Inbox takes in what platforms send. It is safe for concurrent use.
@@ -124,9 +124,6 @@ func New(o Options) *Inbox {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
-	}
-	if len(o.Utilities) == 0 {
-		o.Utilities = []casework.Utility{casework.Water}
 	}
 	return &Inbox{Options: o, quotas: map[string]*rate.Limiter{}}
 }

@@ -352,7 +352,7 @@ func TestARequestForSeveralUtilitiesHasOneNumber(t *testing.T) {
 func TestWhatIsNotServedIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.inbox.Utilities = []casework.Utility{casework.Water}
+	w.serve(casework.Water)
 	both := post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"]}]`, nonce: "n1"}
 	half := w.answered(w.send(both), 200)
 	require.Len(t, half.Numbers, 2, "the other company's half is taken in for it")
@@ -362,7 +362,7 @@ func TestWhatIsNotServedIsKept(t *testing.T) {
 	require.Equal(t, []any{half.Numbers[0], casework.OtherUtility, casework.Gas}, []any{all[0].Number, all[0].Reason, all[0].Request.Utility})
 	both.nonce = "n3"
 	require.Equal(t, half.Numbers, w.answered(w.send(both), 200).Numbers)
-	w.inbox.Utilities = []casework.Utility{casework.Gas}
+	w.serve(casework.Gas)
 	service := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"S-1","Name":"测试王丙","Service":"account_transfer"}]`, nonce: "n2"}), 202)
 	require.Equal(t, "utility_not_served", service.Code)
 }
@@ -635,4 +635,23 @@ func TestAskedByGet(t *testing.T) {
 	require.Equal(t, "echostr=1", string(m.Body))
 	require.Equal(t, "echo", m.Kind)
 	require.Equal(t, formType, m.ContentType)
+}
+
+// A dialect without a nonce signs two messages of one second alike. The second
+// is not taken, because it might be forged, and who sent it is told to sign it
+// anew: an honest sender does, and loses nothing.
+func TestTwoMessagesOfOneSecondAreSignedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := post{sender: "dated", path: "push", body: `[{"Key":"D-1","Name":"甲企业"}]`, nonce: "unused"}
+	second := post{sender: "dated", path: "push", body: `[{"Key":"D-2","Name":"乙企业"}]`, nonce: "unused"}
+	w.answered(w.send(first), 200)
+	rec := w.send(second)
+	w.refused(rec, 503, "sign_again")
+	require.NotEmpty(t, rec.Header().Get("Retry-After"))
+	require.Len(t, w.all(), 1)
+	w.answered(w.send(first), 200) // the same again is a repeat
+	w.wait(time.Second)
+	w.answered(w.send(second), 200)
+	require.Len(t, w.receipts(), 2)
 }

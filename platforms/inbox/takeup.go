@@ -295,7 +295,11 @@ func (b *Inbox) spread(s *senders.Sender, requests []casework.Request) []casewor
 // that is another one; there is no number where it is ours. A request that came
 // with others bears their number and its utility.
 func (b *Inbox) forward(ctx context.Context, s *senders.Sender, r casework.Request, joint bool) (number string, before bool, err error) {
-	reason, foreign := r.Foreign(func(u casework.Utility) bool { return slices.Contains(b.Utilities, u) })
+	ours, err := b.Serves(ctx, r.Utility)
+	if err != nil {
+		return "", false, err
+	}
+	reason, foreign := r.Foreign(func(casework.Utility) bool { return ours })
 	if !foreign {
 		return "", false, r.Validate()
 	}
@@ -440,7 +444,11 @@ func (b *Inbox) service(ctx context.Context, s *senders.Sender, m casework.Inbox
 	if err := r.Validate(); err != nil {
 		return nil, false, err
 	}
-	if !slices.Contains(b.Utilities, r.Utility) {
+	ours, err := b.Serves(ctx, r.Utility)
+	if err != nil {
+		return nil, false, err
+	}
+	if !ours {
 		return nil, false, casework.Refuse(casework.Conflict, "utility_not_served", casework.Sayf(
 			"%[1]s服务尚未在本系统开通，来件已完整保留", "%[2]s is not served by this installation; the message is kept whole", r.Utility.Name(), r.Utility))
 	}

@@ -190,6 +190,7 @@ type world struct {
 	down   error // what starting a case fails with
 	starts map[string]int
 	did    map[string]int
+	served []casework.Utility // by the policy in force
 }
 
 const file = `
@@ -211,6 +212,13 @@ senders:
     per_minute: 2
     proof: {way: none}
     addresses: [10.1.0.0/16]
+  - id: dated
+    name: 无随机数的平台
+    adapter: tiny
+    channel: gov_portal
+    utilities: [water]
+    district: "340281"
+    proof: {way: bg-hmac, key_id: ours, secret_env: SECRET}
   - id: ratings
     name: 好差评
     adapter: tiny
@@ -261,7 +269,7 @@ func joinedBy(t testing.TB, url, keys, file string, with senders.Adapters, geten
 	t.Helper()
 	w := &world{
 		t: t, getenv: getenv, log: &bytes.Buffer{}, now: time.Date(2026, 11, 24, 9, 0, 0, 0, calendar.Shanghai), url: url, keys: keys,
-		starts: map[string]int{}, did: map[string]int{},
+		starts: map[string]int{}, did: map[string]int{}, served: []casework.Utility{casework.Water, casework.Gas},
 	}
 	ring, err := seal.ParseRing(keys)
 	require.NoError(t, err)
@@ -271,7 +279,7 @@ func joinedBy(t testing.TB, url, keys, file string, with senders.Adapters, geten
 	all, err := senders.Parse([]byte(file), senders.Options{Adapters: with, Getenv: getenv})
 	require.NoError(t, err)
 	log := slog.New(slog.NewTextHandler(&locked{w: w.log}, nil))
-	w.inbox = New(Options{Senders: all, Book: w.Store, Desk: w, Utilities: []casework.Utility{casework.Water, casework.Gas}, Now: w.clock, Logger: log})
+	w.inbox = New(Options{Senders: all, Book: w.Store, Desk: w, Serves: w.servesUtility, Now: w.clock, Logger: log})
 	w.api, err = api.New(api.Options{
 		Store: w.Store, Desk: noDesk{}, Archive: noArchive{}, Ring: ring, Auth: api.AuthOptions{JWTKey: bytes.Repeat([]byte("k"), 32)}, Now: w.clock, Logger: log,
 		Printout:  func(*casework.Case, []casework.Event, reports.Clock, time.Time) ([]byte, error) { return nil, nil },
@@ -306,6 +314,18 @@ func (w *world) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now
+}
+
+func (w *world) servesUtility(_ context.Context, u casework.Utility) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Contains(w.served, u), nil
+}
+
+func (w *world) serve(utilities ...casework.Utility) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.served = utilities
 }
 
 func (w *world) wait(d time.Duration) {

@@ -111,6 +111,10 @@ func (p *Proof) InTime(proved Proved, now time.Time) bool {
 	return proved.At.IsZero() || proved.At.Sub(now).Abs() <= p.Window
 }
 
+// BySignature tells whether only the signature tells two proofs apart. It does
+// not cover the body then, and what is signed by the same second is signed alike.
+func (p *Proof) BySignature() bool { return p.Replay == bySignature }
+
 // Expires is when no clock would let the proof pass any more.
 func (p *Proof) Expires(proved Proved) time.Time { return proved.At.Add(p.Window) }
 

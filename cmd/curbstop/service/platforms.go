@@ -37,7 +37,7 @@ func (s *Service) receiver() (*inbox.Inbox, error) {
 		return nil, err
 	}
 	s.inbox = inbox.New(inbox.Options{
-		Senders: all, Book: s.Store, Desk: s.Desk, Utilities: s.Policy.Utilities, Now: time.Now, Logger: s.log,
+		Senders: all, Book: s.Store, Desk: s.Desk, Serves: s.serves, Now: time.Now, Logger: s.log,
 	})
 	return s.inbox, nil
 }

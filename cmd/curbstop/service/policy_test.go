@@ -92,6 +92,14 @@ func TestShelfFollowsWhatIsPublished(t *testing.T) {
 	terms, err = shelf.Terms(ctx)
 	require.NoError(t, err, "what was judged once is read, whatever rules there are now")
 	require.Equal(t, "next", terms.PolicyVersion)
+	water := strings.Replace(strings.Replace(policy.Default().Text(), policy.Default().Version, "water", 1), "utilities: [water, gas]", "utilities: [water]", 1)
+	_, err = s.PublishPolicy(ctx, casework.PublishedPolicy{Version: "water", Text: water})
+	require.NoError(t, err)
+	for u, want := range map[casework.Utility]string{casework.Water: "water", casework.Gas: "next"} {
+		terms, err = shelf.TermsFor(ctx, u)
+		require.NoError(t, err)
+		require.Equal(t, want, terms.PolicyVersion, "a request accepted just before gas was dropped starts by what served it")
+	}
 	old, err := shelf.Version(ctx, policy.Default().Version)
 	require.NoError(t, err)
 	require.Equal(t, policy.Default(), old)

@@ -97,7 +97,7 @@ func Open(ctx context.Context, c Config, logger *slog.Logger) (_ *Service, err e
 		return nil, fmt.Errorf("connect to Temporal: %w", err)
 	}
 	s.stops = append(s.stops, func(context.Context) error { s.Temporal.Close(); return nil })
-	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: s.Policies.Terms, Now: time.Now}
+	s.Desk = &api.TemporalDesk{Client: s.Temporal, Store: s.Store, Terms: s.Policies.TermsFor, Now: time.Now}
 	return s, nil
 }
 
@@ -215,8 +215,8 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	}
 	options := api.Options{
 		Store: s.Store, Desk: s.Desk, Archive: s.Archive, Ring: s.Ring,
-		Auth:      api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
-		Utilities: s.Policy.Utilities, Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout, Paper: drafts.Write,
+		Auth:  api.AuthOptions{JWTKey: key, OIDCIssuer: s.Config.OIDCIssuer, OIDCAudience: s.Config.OIDCAudience},
+		Codec: contract.Codec(s.Ring), Hotline: s.Config.Hotline, Logger: s.log, Printout: drafts.Printout, Paper: drafts.Write,
 		Hours:     s.hours,
 		Platforms: received,
 		PublicURL: s.Config.PublicURL, TemporalUIURL: s.Config.TemporalUIURL, Version: s.Config.Version,
@@ -254,6 +254,9 @@ func (s *Service) StartAPI(ctx context.Context) error {
 	return nil
 }
 
+// keysFor is how long it is remembered what came with an Idempotency-Key.
+const keysFor = 7 * 24 * time.Hour
+
 // catchUp looks once a minute for accepted requests, absences and hand-overs
 // whose workflow was never started, and gives the function that stops looking.
 func (s *Service) catchUp() func(context.Context) error {
@@ -274,6 +277,9 @@ func (s *Service) catchUp() func(context.Context) error {
 			}
 			if _, err := s.Desk.CatchUpApplications(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Leads wait to be told of their applications.", "error", err)
+			}
+			if err := s.Store.ForgetKeys(ctx, time.Now().Add(-keysFor)); err != nil && ctx.Err() == nil {
+				s.log.Warn("Old idempotency keys stay for now.", "error", err)
 			}
 			if _, err := s.Desk.CatchUpCalendar(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("Cases wait to be told of a calendar.", "error", err)
