@@ -117,10 +117,10 @@ func warned(w calendar.Warning) string {
 	return w.Date.String()
 }
 
-// badCalendar words an error of package calendar, which says it in Chinese with
-// the English in brackets.
+// badCalendar refuses a file for an error of package calendar.
 func badCalendar(code string, err error) error {
-	return Refuse(Invalid, code, Say("节假日文件有误，未作任何更改："+err.Error(), "the calendar file is not valid and nothing was changed: "+err.Error()))
+	zh, en := calendar.Said(err)
+	return Refuse(Invalid, code, Say("节假日文件有误，未作任何更改："+zh, "the calendar file is not valid and nothing was changed: "+en))
 }
 
 // sources lists the notices that days name, each once.

@@ -317,14 +317,9 @@ func once[T comparable](j *judge, list []T, i int, path string) {
 	j.require(!slices.Contains(list[:i], list[i]), fmt.Sprintf("%s[%d]", path, i), casework.Say("重复", "named twice"))
 }
 
-// both takes apart an error of package calendar, which says everything in
-// Chinese and then, in brackets, in English.
+// both says an error of package calendar in both languages.
 func both(err error) casework.Text {
-	zh, en, found := strings.Cut(err.Error(), " (")
-	if !found {
-		return casework.Say(zh, zh)
-	}
-	return casework.Say(zh, strings.TrimSuffix(en, ")"))
+	return casework.Say(calendar.Said(err))
 }
 
 // inOrder gives the names of a map in an order that does not change.
