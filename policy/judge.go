@@ -90,9 +90,16 @@ var written = []struct {
 		func(s string) error { _, err := calendar.ParseMinute(s); return err }},
 }
 
-// texts judges budgets and times of day where they stand.
+// whole are the fields that are whole numbers. The decoder would cut off what
+// stands behind the point: a price of 120.5 fen would be one of 120.
+var whole = regexp.MustCompile(`^retention_days$|\.(level|fen|minutes)$`)
+
+// texts judges budgets, times of day and whole numbers where they stand.
 func (j *judge) texts() {
 	for _, p := range j.where {
+		if _, broken := p.value.(*ast.FloatNode); broken && whole.MatchString(p.path) {
+			j.fault(p.path, casework.Say("应为整数", "must be a whole number"))
+		}
 		for _, form := range written {
 			if !form.path.MatchString(p.path) {
 				continue
