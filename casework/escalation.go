@@ -441,7 +441,7 @@ func (a AnswerEscalation) Apply(k *Case, now time.Time) error {
 	e.Answer, e.AnsweredAt, e.AnsweredBy, e.AnswerNote = a.Answer, now, a.Actor.ID, a.Note
 	k.stopAnswerClock(e, now)
 	k.changes.escalation(*e)
-	k.record(now, a.Actor, EscalationAnswered, e.task(), Sayf("答复升级：%[1]s（%[2]s）", "escalation answered: %[3]s (%[2]s)", e.Rung.Name(), a.Answer, e.ID), reasonData(a.Note))
+	k.record(now, a.Actor, EscalationAnswered, e.task(), Sayf("答复升级：%[1]s（%[2]s）", "escalation answered: %[3]s (%[4]s)", e.Rung.Name(), a.Answer.Name(), e.ID, a.Answer), reasonData(a.Note))
 	return nil
 }
 
@@ -522,6 +522,6 @@ func (a ExtendDeadline) Apply(k *Case, now time.Time) error {
 	if task == LaneDeadline {
 		task = ""
 	}
-	k.record(now, a.Actor, DeadlineExtended, task, Sayf("延期：%[1]s，增加 %[2]s", "extended: %[1]s by %[2]s", d.Limit, a.Extra), reasonData(a.Reason))
+	k.record(now, a.Actor, DeadlineExtended, task, Sayf("延期：%[1]s，增加 %[2]s", "extended: %[3]s by %[4]s", d.Limit.Name(), BudgetName(a.Extra), d.Limit, a.Extra), reasonData(a.Reason))
 	return nil
 }
