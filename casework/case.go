@@ -157,12 +157,16 @@ type Escalation struct {
 	AcknowledgedBy string    `json:"acknowledged_by,omitempty"` // who owns it from then on
 	Note           string    `json:"note,omitempty"`
 
-	AnswerDueAt time.Time  `json:"answer_due_at,omitzero"` // when it climbs if nobody answers
-	Climbs      []Climb    `json:"climbs,omitempty"`
-	Answer      AnswerKind `json:"answer,omitempty"`
-	AnsweredAt  time.Time  `json:"answered_at,omitzero"`
-	AnsweredBy  string     `json:"answered_by,omitempty"`
-	AnswerNote  string     `json:"answer_note,omitempty"`
+	AnswerDueAt time.Time `json:"answer_due_at,omitzero"` // when it climbs if nobody answers
+	// AnswerProvisional tells that AnswerDueAt counted through a year without
+	// notice.
+	AnswerProvisional bool `json:"answer_provisional,omitempty"`
+
+	Climbs     []Climb    `json:"climbs,omitempty"`
+	Answer     AnswerKind `json:"answer,omitempty"`
+	AnsweredAt time.Time  `json:"answered_at,omitzero"`
+	AnsweredBy string     `json:"answered_by,omitempty"`
+	AnswerNote string     `json:"answer_note,omitempty"`
 
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 	ClosedBy string    `json:"closed_by,omitempty"`
@@ -679,7 +683,7 @@ func (k *Case) fire(d *Deadline, r *RungMark, now time.Time) {
 	k.record(now, System(), RungFired, task, say, nil)
 	k.tell(Message{
 		ID: e.ID, Kind: MessageRung, Escalation: e.ID, Level: e.Level, Top: k.top(d.Limit, e.Level), To: e.responsible(), Person: person,
-		Department: e.Department, Text: say, DueAt: e.DueAt, At: now,
+		Department: e.Department, Text: say, DueAt: e.DueAt, Provisional: e.Provisional, At: now,
 	})
 	k.awaitAnswer(d, r, e, now)
 }

@@ -185,6 +185,8 @@ type Message struct {
 	Text       Text        `json:"text"`
 	DueAt      time.Time   `json:"due_at,omitzero"`
 	At         time.Time   `json:"at"`
+
+	Provisional bool `json:"provisional,omitempty"` // DueAt counted through a year without notice
 }
 
 // tell has a message sent.
@@ -248,8 +250,8 @@ func (k *Case) answerDue(d *Deadline) {
 		} else if len(d.Rungs) == 0 {
 			due = d.Due.At
 		}
-		if !e.AnswerDueAt.Equal(due) {
-			e.AnswerDueAt = due
+		if !e.AnswerDueAt.Equal(due) || e.AnswerProvisional != d.Due.Provisional {
+			e.AnswerDueAt, e.AnswerProvisional = due, d.Due.Provisional
 			k.changes.escalation(*e)
 		}
 	}
@@ -273,7 +275,7 @@ func (k *Case) climb(id string, r *RungMark, now time.Time) {
 	k.record(now, System(), EscalationClimbed, e.task(), say, map[string]string{"escalation": e.ID})
 	k.tell(Message{
 		ID: e.ID + "/" + string(r.To), Kind: MessageClimb, Escalation: e.ID, Level: e.Level, Top: k.top(e.Limit, r.Level), To: r.To,
-		Department: e.Department, Text: say, DueAt: e.DueAt, At: now,
+		Department: e.Department, Text: say, DueAt: e.DueAt, Provisional: e.Provisional, At: now,
 	})
 }
 

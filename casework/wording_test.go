@@ -78,6 +78,7 @@ func TestRungSaysWhatIsProvisional(t *testing.T) {
 	k.Fire(time.Date(2027, 1, 5, 16, 0, 0, 0, calendar.Shanghai))
 	changes := k.TakeChanges()
 	require.Len(t, changes.Messages, 1)
+	require.True(t, changes.Messages[0].Provisional)
 	require.Equal(t, casework.Say("到期提醒：联系客户，应于 2027-01-05 17:30（暂定） 前完成，通知营商专班", "reminder: contact_customer due 2027-01-05 17:30 (provisional)"),
 		changes.Messages[0].Text)
 }

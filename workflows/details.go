@@ -167,7 +167,7 @@ func jointText(k *casework.Case) string {
 func escalationText(e *casework.Escalation) string {
 	text := fmt.Sprintf("升级：%s → %s · %s", e.Rung.Name(), e.To.Name(), e.State().Name())
 	if e.AnsweredAt.IsZero() && !e.AnswerDueAt.IsZero() {
-		text += "，未答复将于 " + casework.Clock(e.AnswerDueAt) + " 升级"
+		text += "，未答复将于 " + casework.DueText(calendar.Due{At: e.AnswerDueAt, Provisional: e.AnswerProvisional}).ZH + " 升级"
 	}
 	return text + "\n\n"
 }
