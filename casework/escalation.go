@@ -362,6 +362,13 @@ func (b By) findEscalation(k *Case, id string) (*Escalation, error) {
 	return e, nil
 }
 
+// remark refuses a note, which may be left out, that can't be kept.
+func remark(note string) error {
+	var c Check
+	text(&c, "note", note, false)
+	return c.Err()
+}
+
 // AcknowledgeEscalation says that somebody acts on a rung, and owns it from
 // then on.
 type AcknowledgeEscalation struct {
@@ -376,9 +383,7 @@ func (a AcknowledgeEscalation) Apply(k *Case, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var c Check
-	text(&c, "note", a.Note, false)
-	if err := c.Err(); err != nil {
+	if err := remark(a.Note); err != nil {
 		return err
 	}
 	if e.owned() {
@@ -464,9 +469,7 @@ func (a CloseEscalation) Apply(k *Case, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var c Check
-	text(&c, "note", a.Note, false)
-	if err := c.Err(); err != nil {
+	if err := remark(a.Note); err != nil {
 		return err
 	}
 	if e.AnsweredAt.IsZero() {
@@ -489,10 +492,7 @@ type ExtendDeadline struct {
 
 // Apply implements [Action].
 func (a ExtendDeadline) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(TaskforceLead, Management); err != nil {
+	if err := a.may(k, TaskforceLead, Management); err != nil {
 		return err
 	}
 	var c Check

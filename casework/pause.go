@@ -26,10 +26,7 @@ type PauseCase struct {
 
 // Apply implements [Action].
 func (a PauseCase) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Taskforce, TaskforceOffice, TaskforceLead); err != nil {
+	if err := a.may(k, Taskforce, TaskforceOffice, TaskforceLead); err != nil {
 		return err
 	}
 	if k.Status != Open && k.Status != Paused {
@@ -132,15 +129,10 @@ type ResumeCase struct {
 
 // Apply implements [Action].
 func (a ResumeCase) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
+	if err := a.may(k, Taskforce, TaskforceOffice, TaskforceLead); err != nil {
 		return err
 	}
-	if err := a.need(Taskforce, TaskforceOffice, TaskforceLead); err != nil {
-		return err
-	}
-	var c Check
-	text(&c, "note", a.Note, false)
-	if err := c.Err(); err != nil {
+	if err := remark(a.Note); err != nil {
 		return err
 	}
 	if !k.resume(a.Reason, a.Actor, a.Note, now) {
