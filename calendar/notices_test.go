@@ -180,6 +180,7 @@ func TestReadHolidayCN(t *testing.T) {
 		"empty":           {"", "line 1"},
 		"not JSON":        {"{\n\"year\": 2026,\n\"days\" [}", "line 3"},
 		"another form":    {"{\n\"year\": 2026,\n\n\"days\": \"none\"}", "line 4"},
+		"a list":          {"[]", "can be no array"},
 		"no days":         {`{"year":2026,"days":[]}`, "no days"},
 		"a bad date":      {`{"year":2026,"days":[{"date":"2026-01-01","isOffDay":true},{"date":"2026-13-01","isOffDay":true}]}`, "days[1]"},
 		"no year":         {`{"days":[{"date":"2026-01-01","isOffDay":true}]}`, "year is missing"},

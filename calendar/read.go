@@ -102,7 +102,7 @@ func parseHolidayCN(text []byte) ([]Day, error) {
 		} `json:"days"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, atLine(lineOf(err, text), &Error{"不是 holiday-cn 格式", "is not of the holiday-cn form: " + err.Error()})
+		return nil, notHolidayCN(err, text)
 	}
 	if len(file.Days) == 0 {
 		return nil, errNoDays
@@ -177,9 +177,10 @@ func atLine(line int, err error) error {
 	return at(fmt.Sprintf("第 %d 行", line), fmt.Sprintf("line %d", line), err)
 }
 
-// lineOf finds the line of the text that a JSON error is about.
-func lineOf(err error, text []byte) int {
+// notHolidayCN says what a JSON error is about, and in which line of the text.
+func notHolidayCN(err error, text []byte) error {
 	var offset int64
+	why := err.Error()
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
@@ -187,6 +188,8 @@ func lineOf(err error, text []byte) int {
 		offset = syntax.Offset
 	case errors.As(err, &kind):
 		offset = kind.Offset
+		why = strings.TrimSpace(kind.Field+" can be no ") + " " + kind.Value
 	}
-	return 1 + strings.Count(string(text[:min(int(offset), len(text))]), "\n")
+	line := 1 + bytes.Count(text[:min(int(offset), len(text))], []byte("\n"))
+	return atLine(line, &Error{"不是 holiday-cn 格式", "is not of the holiday-cn form: " + why})
 }
