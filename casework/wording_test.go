@@ -98,3 +98,13 @@ func TestDueText(t *testing.T) {
 		require.Equal(t, casework.Say(c.zh, c.en), casework.DueText(c.due))
 	}
 }
+
+func TestWorked(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0 小时", 40 * time.Second: "40 秒", time.Minute: "1 分", 90 * time.Second: "1.5 分",
+		12*time.Minute + time.Millisecond: "12 分", 450 * time.Minute: "7.5 小时",
+	} {
+		require.Equal(t, want, casework.Worked(d))
+	}
+}
