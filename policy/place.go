@@ -31,8 +31,8 @@ func locate(text []byte) (places, error) {
 	var where places
 	var c casework.Check
 	if !utf8.Valid(text) {
-		readable := bytes.ToValidUTF8(text, []byte("\uFFFD"))
-		line := 1 + bytes.Count(readable[:bytes.Index(readable, []byte("\uFFFD"))], []byte("\n"))
+		before, _, _ := bytes.Cut(bytes.ToValidUTF8(text, []byte("\uFFFD")), []byte("\uFFFD"))
+		line := 1 + bytes.Count(before, []byte("\n"))
 		c.Field("", atLine(line, casework.Say("编码不是 UTF-8，请另存为 UTF-8", "not UTF-8; save the file as UTF-8")))
 		return nil, c.Err()
 	}
