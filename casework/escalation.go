@@ -260,15 +260,18 @@ func (k *Case) answerDue(d *Deadline) {
 // climb hands an escalation that nobody answered to the next role.
 func (k *Case) climb(id string, r *RungMark, now time.Time) {
 	e := k.escalation(id)
-	if e == nil || r.Level <= e.Level {
+	if e == nil {
+		return
+	}
+	if d, ok := k.Deadline(answerClock + id); ok {
+		k.answerDue(d) // this step is behind it, whether it climbs or not
+	}
+	if r.Level <= e.Level {
 		return // another policy may have steps below the one that it has reached
 	}
 	from := e.responsible()
 	e.To, e.Level = r.To, r.Level
 	e.Climbs = append(e.Climbs, Climb{To: r.To, At: now})
-	if d, ok := k.Deadline(answerClock + id); ok {
-		k.answerDue(d)
-	}
 	k.changes.escalation(*e)
 	say := Sayf("%[1]s未答复，升级%[2]s改由%[3]s处理", "not answered by %[4]s: %[5]s goes to %[6]s",
 		from.Name(), e.Rung.Name(), r.To.Name(), from, e.Rung, r.To)
