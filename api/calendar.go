@@ -171,10 +171,6 @@ type calendarQuery struct {
 	Year int `query:"year" minimum:"1" maximum:"9999" doc:"只列此年的日子 the days of this year only"`
 }
 
-// noticeLead is how long before a year its notice should be there: from 15
-// November on.
-const noticeLead = 47
-
 func (a *API) getCalendar(ctx context.Context, in *calendarQuery) (*reply[calendarView], error) {
 	notices, err := a.store.Notices(ctx)
 	if err != nil {
@@ -202,7 +198,7 @@ func (a *API) getCalendar(ctx context.Context, in *calendarQuery) (*reply[calend
 		}
 	}
 	today := calendar.DateOf(a.now())
-	for year := today.Year; year <= today.AddDays(noticeLead).Year; year++ {
+	for year := today.Year; year <= casework.LatestNotice(today); year++ {
 		if !notices.HasYear(year) {
 			v.MissingYears = append(v.MissingYears, year)
 		}

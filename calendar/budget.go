@@ -1,8 +1,6 @@
 package calendar
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -62,10 +60,10 @@ func ParseBudget(s string) (Budget, error) {
 	b, ok := parseBudget(strings.Fields(s))
 	if !ok {
 		const allowed = "1 working_day, 3 working_days, 4 working_hours, 90 working_minutes, 20s, same_day, next_day, next_calendar_day, on_date, at_moment"
-		return Budget{}, fmt.Errorf("期限“%s”看不懂，可写 %s (budget %q is not understood; allowed are the forms listed)", s, allowed, s)
+		return Budget{}, wrong("期限“%s”看不懂，可写 %s", "budget %q is not understood; allowed are %s", s, allowed)
 	}
 	if err := b.Validate(); err != nil {
-		return Budget{}, fmt.Errorf("期限“%s”：%w", s, err)
+		return Budget{}, at("期限“"+s+"”", "budget "+strconv.Quote(s), err)
 	}
 	return b, nil
 }
@@ -108,20 +106,20 @@ func (b Budget) Validate() error {
 	switch b.Unit {
 	case WorkingDays:
 		if b.Days < 1 || b.Days > maxDays || b.Time != 0 {
-			return fmt.Errorf("工作日数须在 1 至 %d 之间 (working days must be from 1 to %[1]d)", maxDays)
+			return wrong("工作日数须在 1 至 %d 之间", "working days must be from 1 to %d", maxDays)
 		}
 	case WorkingTime:
 		if b.Time <= 0 || b.Time > maxTime || b.Days != 0 {
-			return fmt.Errorf("工作时间须大于零、不超过 %d 小时 (working time must be above zero and at most %[1]d hours)", maxTime/time.Hour)
+			return wrong("工作时间须大于零、不超过 %d 小时", "working time must be above zero and at most %d hours", maxTime/time.Hour)
 		}
 	case SameDay, NextDay, NextCalendarDay, OnDate, AtMoment:
 		if b.Days != 0 || b.Time != 0 {
-			return fmt.Errorf("%s 不带数目 (%[1]s takes no number)", b.Unit)
+			return wrong("%s 不带数目", "%s takes no number", b.Unit)
 		}
 	case "":
-		return errors.New("期限未设 (the budget is not set)")
+		return wrong("期限未设", "the budget is not set")
 	default:
-		return fmt.Errorf("期限单位“%s”不对 (unknown unit of budget %q)", b.Unit, string(b.Unit))
+		return wrong("期限单位“%s”不对", "unknown unit of budget %q", string(b.Unit))
 	}
 	return nil
 }

@@ -1,33 +1,23 @@
 package calendar
 
 import (
-	"bufio"
-	"fmt"
+	"bytes"
 	"io"
 	"slices"
 	"time"
 )
 
-// Read reads a notice in either form: a file that begins with { is the JSON of [ReadHolidayCN],
-// anything else the table of [ReadCSV].
+// Read reads a notice in either form: a file that begins like JSON is read by [ReadHolidayCN],
+// anything else by [ReadCSV].
 func Read(r io.Reader) ([]Day, error) {
-	b := bufio.NewReader(withoutMark(r))
-	for {
-		first, err := b.ReadByte()
-		switch {
-		case err != nil:
-			return nil, errNoDays
-		case first == ' ' || first == '\t' || first == '\r' || first == '\n':
-			continue
-		}
-		if err := b.UnreadByte(); err != nil {
-			return nil, fmt.Errorf("节假日文件读不出 (cannot read the file): %w", err)
-		}
-		if first == '{' {
-			return ReadHolidayCN(b)
-		}
-		return ReadCSV(b)
+	text, err := readText(r)
+	if err != nil {
+		return nil, err
 	}
+	if begins := bytes.TrimSpace(text); len(begins) > 0 && (begins[0] == '{' || begins[0] == '[') {
+		return parseHolidayCN(text)
+	}
+	return parseCSV(text)
 }
 
 // Years are the years whose notice is in the table, in order; see [Notices.HasYear].
@@ -63,7 +53,7 @@ func (n Notices) Replace(version string, days []Day) (Notices, error) {
 	years := newer.Years()
 	for _, d := range newer.days {
 		if y := newer.noticeYear(d.Date); !slices.Contains(years, y) {
-			return Notices{}, fmt.Errorf("%s 只有 12 月的日子，不是完整的通知；若只修改个别日子，请用“修改”方式 (%[1]s comes without the rest of its notice; to change single days, amend)", d.Date)
+			return Notices{}, wrong("%s 只有 12 月的日子，不是完整的通知；若只修改个别日子，请用“修改”方式（amend）", "%s comes without the rest of its notice; to change single days, amend", d.Date)
 		}
 	}
 	kept := slices.DeleteFunc(n.Days(), func(d Day) bool { return slices.Contains(years, n.noticeYear(d.Date)) })

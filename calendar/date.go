@@ -34,7 +34,7 @@ func DateOf(t time.Time) Date {
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return Date{}, fmt.Errorf("日期“%s”不对，应为实有的日子，写作 2006-01-02 (%q is not a date of the form 2006-01-02)", s, s)
+		return Date{}, wrong("日期“%s”不对，应为实有的日子，写作 2026-12-08", "%q is not a date of the form 2026-12-08", s)
 	}
 	y, m, d := t.Date()
 	return Date{y, m, d}, nil
@@ -78,7 +78,7 @@ func (d Date) String() string {
 // MarshalText writes what [Date.String] shows. It refuses a day that does not exist.
 func (d Date) MarshalText() ([]byte, error) {
 	if !d.IsZero() && !d.Valid() {
-		return nil, fmt.Errorf("没有 %s 这一天 (there is no day %[1]s)", d)
+		return nil, wrong("没有 %s 这一天", "there is no day %s", d)
 	}
 	return []byte(d.String()), nil
 }

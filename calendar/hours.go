@@ -1,7 +1,6 @@
 package calendar
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -20,7 +19,7 @@ func ParseMinute(s string) (Minute, error) {
 	}
 	t, err := time.Parse("15:04", s)
 	if err != nil || len(s) != len("15:04") {
-		return 0, fmt.Errorf("时刻“%s”不对，应写作 08:30，最晚 24:00 (%q is not a time of day of the form 08:30, at most 24:00)", s, s)
+		return 0, wrong("时刻“%s”不对，应写作 08:30，最晚 24:00", "%q is not a time of day of the form 08:30, at most 24:00", s)
 	}
 	return Minute(t.Hour()*60 + t.Minute()), nil
 }
@@ -31,7 +30,7 @@ func (m Minute) String() string { return fmt.Sprintf("%02d:%02d", int(m)/60, int
 // MarshalText writes what [Minute.String] shows. It refuses what is not a time of day.
 func (m Minute) MarshalText() ([]byte, error) {
 	if m < 0 || m > endOfDay {
-		return nil, fmt.Errorf("%d 分钟不是一天中的时刻 (%[1]d minutes is not a time of day)", int(m))
+		return nil, wrong("%d 分钟不是一天中的时刻", "%d minutes is not a time of day", int(m))
 	}
 	return []byte(m.String()), nil
 }
@@ -73,15 +72,15 @@ var AlwaysOpen = Hours{Spans: []Span{{0, endOfDay}}, EveryDay: true}
 // out of order.
 func (h Hours) Validate() error {
 	if len(h.Spans) == 0 {
-		return errors.New("工作时间至少要有一段 (business hours need at least one span)")
+		return wrong("工作时间至少要有一段", "business hours need at least one span")
 	}
 	var previous Minute
 	for _, s := range h.Spans {
 		switch {
 		case s.From < 0 || s.To > endOfDay || s.From >= s.To:
-			return fmt.Errorf("工作时间 %s-%s 不对：须在 00:00-24:00 之内，先起后止 (span %[1]s-%[2]s is empty or outside 00:00-24:00)", s.From, s.To)
+			return wrong("工作时间 %s-%s 不对：须在 00:00-24:00 之内，先起后止", "span %s-%s is empty or outside 00:00-24:00", s.From, s.To)
 		case s.From < previous:
-			return fmt.Errorf("工作时间 %s-%s 与前一段重叠或颠倒 (span %[1]s-%[2]s overlaps the one before it or is out of order)", s.From, s.To)
+			return wrong("工作时间 %s-%s 与前一段重叠或颠倒", "span %s-%s overlaps the one before it or is out of order", s.From, s.To)
 		}
 		previous = s.To
 	}

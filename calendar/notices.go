@@ -2,7 +2,6 @@ package calendar
 
 import (
 	_ "embed" // The seed table is compiled in.
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,20 +39,20 @@ type Notices struct {
 // which is a misread notice. What is merely unusual is for [Check] to say.
 func NewNotices(version string, days []Day) (Notices, error) {
 	if version == "" {
-		return Notices{}, errors.New("节假日表须有版本号 (a table of notices needs a version)")
+		return Notices{}, wrong("节假日表须有版本号", "a table of notices needs a version")
 	}
 	days = slices.Clone(days)
 	slices.SortStableFunc(days, byDate)
 	for i, d := range days {
 		switch {
 		case !d.Date.Valid():
-			return Notices{}, fmt.Errorf("没有 %04d-%02d-%02d 这一天 (there is no day %[1]d-%[2]d-%[3]d)", d.Date.Year, d.Date.Month, d.Date.Day)
+			return Notices{}, wrong("没有 %04d-%02d-%02d 这一天", "there is no day %04d-%02d-%02d", d.Date.Year, d.Date.Month, d.Date.Day)
 		case d.Kind != Holiday && d.Kind != Workday:
-			return Notices{}, fmt.Errorf("%s：%w", d.Date, unknownKind(d.Kind))
+			return Notices{}, at(d.Date.String(), d.Date.String(), unknownKind(d.Kind))
 		case d.Kind == Workday && plainWorkday(d.Date.day()):
-			return Notices{}, fmt.Errorf("%s 本是工作日，不能作调休上班日 (%[1]s is a %s: only a weekend day can be made a working day)", d.Date, d.Date.Weekday())
+			return Notices{}, wrong("%[1]s 本是工作日，不能作调休上班日", "%[1]s is a %[2]s: only a weekend day can be made a working day", d.Date, d.Date.Weekday())
 		case i > 0 && d.Date == days[i-1].Date:
-			return Notices{}, fmt.Errorf("%s 出现两次 (%[1]s comes twice)", d.Date)
+			return Notices{}, wrong("%s 出现两次", "%s comes twice", d.Date)
 		}
 	}
 	return Notices{version, days}, nil
@@ -171,5 +170,5 @@ func statutoryHolidays(year int) int {
 func byDate(a, b Day) int { return a.Date.Compare(b.Date) }
 
 func unknownKind(k Kind) error {
-	return fmt.Errorf("类别“%s”不对，只能是 holiday 或 workday (kind %q is neither holiday nor workday)", k, string(k))
+	return wrong("类别“%s”不对，只能是 holiday 或 workday", "kind %q is neither holiday nor workday", string(k))
 }

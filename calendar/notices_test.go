@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"github.com/curbstop/curbstop/calendar"
 )
@@ -110,7 +111,7 @@ func TestReadCSV(t *testing.T) {
 	require.Equal(t, []calendar.Day{{Date: date(t, "2026-10-10"), Kind: calendar.Workday, Name: "国庆节,调休", Notice: "通知"}}, days)
 
 	for name, tc := range map[string]struct{ text, says string }{
-		"empty":           {"", "第 1 行"},
+		"empty":           {"", "no days"},
 		"no header":       {"2026-10-10,workday,国庆节,通知\n", "line 1"},
 		"header only":     {header, "no days"},
 		"a bad date":      {header + "2026-10-01,holiday,a,b\n2026-02-30,holiday,a,b\n", "line 3"},
@@ -118,10 +119,42 @@ func TestReadCSV(t *testing.T) {
 		"a bad kind":      {header + "\n\n2026-10-01,half,a,b\n", "line 4"},
 		"a column short":  {header + "2026-10-01,holiday,a\n", "line 2"},
 		"a bare quote":    {header + "2026-10-01,holiday,a,b\n2026-10-02,holi\"day,a,b\n", "line 3"},
+		"columns in one":  {"date;kind;name;source_notice\n", "line 1"},
+		"a NUL":           {header + "2026-10-01,holiday,a\x00,b\n", "no text file"},
+		"UTF-16":          {"\xff\xfed\x00a\x00t\x00e\x00", "no text file"},
+		"neither":         {header + "2026-10-01,holiday,\xff\xff,b\n", "GB18030"},
 		"after two lines": {header + "2026-10-01,holiday,\"a\na\",b\n2026-10-02,off,a,b\n", "line 4"},
 	} {
 		_, err := calendar.ReadCSV(strings.NewReader(tc.text))
 		require.ErrorContains(t, err, tc.says, name)
+	}
+}
+
+// Spreadsheets in China write GB18030, turn dates and leave empty lines behind.
+func TestReadCSVFromASpreadsheet(t *testing.T) {
+	t.Parallel()
+	text, err := simplifiedchinese.GB18030.NewEncoder().String("date,kind,name,source_notice\r\n2026/1/3, workday,元旦,国办发明电〔2025〕7号\r\n,,,\r\n")
+	require.NoError(t, err)
+	days, err := calendar.Read(strings.NewReader(text))
+	require.NoError(t, err)
+	require.Equal(t, []calendar.Day{{Date: date(t, "2026-01-03"), Kind: calendar.Workday, Name: "元旦", Notice: "国办发明电〔2025〕7号"}}, days)
+}
+
+// Each sentence of an error is in one language, wherever the error comes from.
+func TestErrorsKeepTheirLanguagesApart(t *testing.T) {
+	t.Parallel()
+	const header = "date,kind,name,source_notice\n"
+	for _, text := range []string{
+		"", "[]", "{", `{"days":[{"date":"2026-13-01","isOffDay":true}],"year":2026}`, "a,b\n", header + "2026-10-01,holiday,a\n",
+		header + "2026-10-01,holi\"day,a,b\n", header + "2026-02-30,holiday,a,b\n", header + "2026-10-01,half,a,b\n",
+	} {
+		_, err := calendar.Read(strings.NewReader(text))
+		require.Error(t, err, text)
+		zh, en := calendar.Said(err)
+		require.Regexp(t, `\p{Han}`, zh)
+		require.NotRegexp(t, `\p{Han}`, en)
+		require.NotContains(t, zh, " (")
+		require.Equal(t, zh+" ("+en+")", err.Error())
 	}
 }
 
@@ -147,8 +180,10 @@ func TestReadHolidayCN(t *testing.T) {
 		"empty":           {"", "line 1"},
 		"not JSON":        {"{\n\"year\": 2026,\n\"days\" [}", "line 3"},
 		"another form":    {"{\n\"year\": 2026,\n\n\"days\": \"none\"}", "line 4"},
+		"a list":          {"[]", "can be no array"},
 		"no days":         {`{"year":2026,"days":[]}`, "no days"},
 		"a bad date":      {`{"year":2026,"days":[{"date":"2026-01-01","isOffDay":true},{"date":"2026-13-01","isOffDay":true}]}`, "days[1]"},
+		"no year":         {`{"days":[{"date":"2026-01-01","isOffDay":true}]}`, "year is missing"},
 		"no isOffDay":     {`{"year":2026,"days":[{"date":"2026-01-01"}]}`, "days[0]"},
 		"of another year": {`{"year":2026,"days":[{"date":"2025-11-30","isOffDay":true}]}`, "2025-11-30"},
 	} {

@@ -56,6 +56,14 @@ func (b By) check(k *Case) error {
 	return nil
 }
 
+// may refuses what [By.check] refuses, and whoever holds none of the roles.
+func (b By) may(k *Case, roles ...Role) error {
+	if err := b.check(k); err != nil {
+		return err
+	}
+	return b.need(roles...)
+}
+
 // current refuses an action that was decided on another version of the case.
 func (b By) current(k *Case) error {
 	if b.IfVersion == 0 || b.IfVersion == k.Version {
@@ -398,10 +406,7 @@ type Withdraw struct {
 
 // Apply implements [Action].
 func (a Withdraw) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Customer, Platform, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
+	if err := a.may(k, Customer, Platform, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
 		return err
 	}
 	var c Check
@@ -497,10 +502,7 @@ type AmendRequest struct {
 
 // Apply implements [Action].
 func (a AmendRequest) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
+	if err := a.may(k, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
 		return err
 	}
 	r := k.Request
@@ -572,11 +574,8 @@ type AttachDocument struct {
 
 // Apply implements [Action].
 func (a AttachDocument) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
 	// Every department may have to prove that it put something right.
-	if err := a.need(Taskforce, TaskforceOffice, Management, Engineering, Network, Production, Quality, ServiceHall, Hotline); err != nil {
+	if err := a.may(k, Taskforce, TaskforceOffice, Management, Engineering, Network, Production, Quality, ServiceHall, Hotline); err != nil {
 		return err
 	}
 	// What the case can't be finished without is taken however full the file is.
@@ -624,10 +623,7 @@ type ProposeCharge struct {
 
 // Apply implements [Action].
 func (a ProposeCharge) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Taskforce, Engineering, ServiceHall); err != nil {
+	if err := a.may(k, Taskforce, Engineering, ServiceHall); err != nil {
 		return err
 	}
 	if err := CheckCharge(a.Charge); err != nil {
@@ -652,10 +648,7 @@ type ConfirmDesign struct{ By }
 
 // Apply implements [Action].
 func (a ConfirmDesign) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Customer); err != nil {
+	if err := a.may(k, Customer); err != nil {
 		return err
 	}
 	switch {
@@ -676,10 +669,7 @@ type ConfirmAcceptance struct{ By }
 
 // Apply implements [Action].
 func (a ConfirmAcceptance) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Customer); err != nil {
+	if err := a.may(k, Customer); err != nil {
 		return err
 	}
 	switch {

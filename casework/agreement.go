@@ -227,10 +227,7 @@ type ConfirmContract struct {
 
 // Apply implements [Action].
 func (a ConfirmContract) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Customer); err != nil {
+	if err := a.may(k, Customer); err != nil {
 		return err
 	}
 	if err := k.stillOpen(); err != nil {

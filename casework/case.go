@@ -157,12 +157,16 @@ type Escalation struct {
 	AcknowledgedBy string    `json:"acknowledged_by,omitempty"` // who owns it from then on
 	Note           string    `json:"note,omitempty"`
 
-	AnswerDueAt time.Time  `json:"answer_due_at,omitzero"` // when it climbs if nobody answers
-	Climbs      []Climb    `json:"climbs,omitempty"`
-	Answer      AnswerKind `json:"answer,omitempty"`
-	AnsweredAt  time.Time  `json:"answered_at,omitzero"`
-	AnsweredBy  string     `json:"answered_by,omitempty"`
-	AnswerNote  string     `json:"answer_note,omitempty"`
+	AnswerDueAt time.Time `json:"answer_due_at,omitzero"` // when it climbs if nobody answers
+	// AnswerProvisional tells that AnswerDueAt counted through a year without
+	// notice.
+	AnswerProvisional bool `json:"answer_provisional,omitempty"`
+
+	Climbs     []Climb    `json:"climbs,omitempty"`
+	Answer     AnswerKind `json:"answer,omitempty"`
+	AnsweredAt time.Time  `json:"answered_at,omitzero"`
+	AnsweredBy string     `json:"answered_by,omitempty"`
+	AnswerNote string     `json:"answer_note,omitempty"`
 
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 	ClosedBy string    `json:"closed_by,omitempty"`
@@ -518,7 +522,8 @@ func (k *Case) Worked(ds []Deadline, now time.Time) {
 // movesText says the first of the moves in full; the event's data has them all.
 func movesText(moves []Move) Text {
 	m := moves[0]
-	text := Sayf("时限变更：%[1]s 由 %[2]s 改为 %[3]s", "deadlines moved: %[1]s from %[2]s to %[3]s", m.Limit, dueText(m.From), dueText(m.To))
+	from, to := DueText(m.From), DueText(m.To)
+	text := Say(fmt.Sprintf("时限变更：%s 由 %s 改为 %s", m.Limit.Name(), from.ZH, to.ZH), fmt.Sprintf("deadlines moved: %s from %s to %s", m.Limit, from.EN, to.EN))
 	if n := len(moves); n > 1 {
 		text.ZH += fmt.Sprintf("，共 %d 项", n)
 		text.EN += fmt.Sprintf(", %d in all", n)
@@ -526,14 +531,18 @@ func movesText(moves []Move) Text {
 	return text
 }
 
-func dueText(d calendar.Due) string {
+// DueText writes for people when something is due: the time that is left while
+// the clock stands, and whether a year without notice was counted through.
+func DueText(d calendar.Due) Text {
 	switch {
+	case d == calendar.Due{}:
+		return Say("无时限", "no limit")
 	case d.Stopped:
-		return "余 " + Worked(d.Remaining)
+		return Say("已停表，余 "+Worked(d.Remaining), fmt.Sprintf("stopped, %s left", d.Remaining.Round(time.Second)))
 	case d.Provisional:
-		return Clock(d.At) + "（暂定）"
+		return Sayf("%s（暂定）", "%s (provisional)", Clock(d.At))
 	}
-	return Clock(d.At)
+	return Say(Clock(d.At), Clock(d.At))
 }
 
 // closeDeadline meets or drops a deadline as of a moment, and with it the
@@ -683,12 +692,12 @@ func (k *Case) fire(d *Deadline, r *RungMark, now time.Time) {
 	k.supersede(d.ID, now)
 	k.Escalations = append(k.Escalations, e)
 	k.changes.escalation(e)
-	say := Sayf("%[1]s：%[2]s，应于 %[3]s 前完成，通知%[4]s", "%[5]s: %[6]s due %[3]s",
-		r.Name.Name(), title, Clock(d.Due.At), to, r.Name, d.Limit)
+	due := DueText(d.Due)
+	say := Say(fmt.Sprintf("%s：%s，应于 %s 前完成，通知%s", r.Name.Name(), title, due.ZH, to), fmt.Sprintf("%s: %s due %s", r.Name, d.Limit, due.EN))
 	k.record(now, System(), RungFired, task, say, nil)
 	k.tell(Message{
 		ID: e.ID, Kind: MessageRung, Escalation: e.ID, Level: e.Level, Top: k.top(d.Limit, e.Level), To: e.responsible(), Person: person,
-		Department: e.Department, Text: say, DueAt: e.DueAt, At: now,
+		Department: e.Department, Text: say, DueAt: e.DueAt, Provisional: e.Provisional, At: now,
 	})
 	k.awaitAnswer(d, r, e, now)
 }

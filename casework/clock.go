@@ -42,15 +42,17 @@ func (p Party) Name() string {
 	return Department(p).Name()
 }
 
-// Worked writes working time for people: 7.5 小时, 12 分, 40 秒.
+// Worked writes working time for people: 7.5 小时, 12 分, 1.5 分, 40 秒.
 func Worked(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "0 小时"
 	case d >= time.Hour:
 		return fmt.Sprintf("%.1f 小时", d.Hours())
-	case d >= time.Minute:
+	case d >= time.Minute && d%time.Minute < time.Second:
 		return fmt.Sprintf("%d 分", d/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%.1f 分", d.Minutes())
 	}
 	return fmt.Sprintf("%d 秒", d/time.Second)
 }

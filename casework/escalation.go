@@ -188,6 +188,8 @@ type Message struct {
 	Text       Text        `json:"text"`
 	DueAt      time.Time   `json:"due_at,omitzero"`
 	At         time.Time   `json:"at"`
+
+	Provisional bool `json:"provisional,omitempty"` // DueAt counted through a year without notice
 }
 
 // tell has a message of the case sent.
@@ -251,8 +253,8 @@ func (k *Case) answerDue(d *Deadline) {
 		} else if len(d.Rungs) == 0 {
 			due = d.Due.At
 		}
-		if !e.AnswerDueAt.Equal(due) {
-			e.AnswerDueAt = due
+		if !e.AnswerDueAt.Equal(due) || e.AnswerProvisional != d.Due.Provisional {
+			e.AnswerDueAt, e.AnswerProvisional = due, d.Due.Provisional
 			k.changes.escalation(*e)
 		}
 	}
@@ -261,22 +263,25 @@ func (k *Case) answerDue(d *Deadline) {
 // climb hands an escalation that nobody answered to the next role.
 func (k *Case) climb(id string, r *RungMark, now time.Time) {
 	e := k.escalation(id)
-	if e == nil || r.Level <= e.Level {
+	if e == nil {
+		return
+	}
+	if d, ok := k.Deadline(answerClock + id); ok {
+		k.answerDue(d) // this step is behind it, whether it climbs or not
+	}
+	if r.Level <= e.Level {
 		return // another policy may have steps below the one that it has reached
 	}
 	from := e.responsible()
 	e.To, e.Level = r.To, r.Level
 	e.Climbs = append(e.Climbs, Climb{To: r.To, At: now})
-	if d, ok := k.Deadline(answerClock + id); ok {
-		k.answerDue(d)
-	}
 	k.changes.escalation(*e)
 	say := Sayf("%[1]s未答复，升级%[2]s改由%[3]s处理", "not answered by %[4]s: %[5]s goes to %[6]s",
 		from.Name(), e.Rung.Name(), r.To.Name(), from, e.Rung, r.To)
 	k.record(now, System(), EscalationClimbed, e.task(), say, map[string]string{"escalation": e.ID})
 	k.tell(Message{
 		ID: e.ID + "/" + string(r.To), Kind: MessageClimb, Escalation: e.ID, Level: e.Level, Top: k.top(e.Limit, r.Level), To: r.To,
-		Department: e.Department, Text: say, DueAt: e.DueAt, At: now,
+		Department: e.Department, Text: say, DueAt: e.DueAt, Provisional: e.Provisional, At: now,
 	})
 }
 
@@ -363,6 +368,13 @@ func (b By) findEscalation(k *Case, id string) (*Escalation, error) {
 	return e, nil
 }
 
+// remark refuses a note, which may be left out, that can't be kept.
+func remark(note string) error {
+	var c Check
+	text(&c, "note", note, false)
+	return c.Err()
+}
+
 // AcknowledgeEscalation says that somebody acts on a rung, and owns it from
 // then on.
 type AcknowledgeEscalation struct {
@@ -377,9 +389,7 @@ func (a AcknowledgeEscalation) Apply(k *Case, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var c Check
-	text(&c, "note", a.Note, false)
-	if err := c.Err(); err != nil {
+	if err := remark(a.Note); err != nil {
 		return err
 	}
 	if e.owned() {
@@ -444,7 +454,7 @@ func (a AnswerEscalation) Apply(k *Case, now time.Time) error {
 	e.Answer, e.AnsweredAt, e.AnsweredBy, e.AnswerNote = a.Answer, now, a.Actor.ID, a.Note
 	k.stopAnswerClock(e, now)
 	k.changes.escalation(*e)
-	k.record(now, a.Actor, EscalationAnswered, e.task(), Sayf("答复升级：%[1]s（%[2]s）", "escalation answered: %[3]s (%[2]s)", e.Rung.Name(), a.Answer, e.ID), reasonData(a.Note))
+	k.record(now, a.Actor, EscalationAnswered, e.task(), Sayf("答复升级：%[1]s（%[2]s）", "escalation answered: %[3]s (%[4]s)", e.Rung.Name(), a.Answer.Name(), e.ID, a.Answer), reasonData(a.Note))
 	return nil
 }
 
@@ -465,9 +475,7 @@ func (a CloseEscalation) Apply(k *Case, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	var c Check
-	text(&c, "note", a.Note, false)
-	if err := c.Err(); err != nil {
+	if err := remark(a.Note); err != nil {
 		return err
 	}
 	if e.AnsweredAt.IsZero() {
@@ -490,10 +498,7 @@ type ExtendDeadline struct {
 
 // Apply implements [Action].
 func (a ExtendDeadline) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(TaskforceLead, Management); err != nil {
+	if err := a.may(k, TaskforceLead, Management); err != nil {
 		return err
 	}
 	var c Check
@@ -525,6 +530,6 @@ func (a ExtendDeadline) Apply(k *Case, now time.Time) error {
 	if task == LaneDeadline {
 		task = ""
 	}
-	k.record(now, a.Actor, DeadlineExtended, task, Sayf("延期：%[1]s，增加 %[2]s", "extended: %[1]s by %[2]s", d.Limit, a.Extra), reasonData(a.Reason))
+	k.record(now, a.Actor, DeadlineExtended, task, Sayf("延期：%[1]s，增加 %[2]s", "extended: %[3]s by %[4]s", d.Limit.Name(), BudgetName(a.Extra), d.Limit, a.Extra), reasonData(a.Reason))
 	return nil
 }

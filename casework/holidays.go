@@ -10,6 +10,13 @@ import (
 	"github.com/curbstop/curbstop/calendar"
 )
 
+// noticeLead is how many days before a year its notice should be there: from 15
+// November on.
+const noticeLead = 47
+
+// LatestNotice is the latest year whose notice should be there on a day.
+func LatestNotice(today calendar.Date) int { return today.AddDays(noticeLead).Year }
+
 // CalendarImport is a file with the State Council's notice on public holidays
 // (放假安排), as somebody brings it in.
 type CalendarImport struct {
@@ -117,10 +124,10 @@ func warned(w calendar.Warning) string {
 	return w.Date.String()
 }
 
-// badCalendar words an error of package calendar, which says it in Chinese with
-// the English in brackets.
+// badCalendar refuses a file for an error of package calendar.
 func badCalendar(code string, err error) error {
-	return Refuse(Invalid, code, Say("节假日文件有误，未作任何更改："+err.Error(), "the calendar file is not valid and nothing was changed: "+err.Error()))
+	zh, en := calendar.Said(err)
+	return Refuse(Invalid, code, Say("节假日文件有误，未作任何更改："+zh, "the calendar file is not valid and nothing was changed: "+en))
 }
 
 // sources lists the notices that days name, each once.
@@ -174,7 +181,7 @@ type DeadlineMove struct {
 func (d *Deadline) MoveBy(cal *calendar.Calendar) (DeadlineMove, bool) {
 	next := d.WorkOut(cal, cal.Version())
 	m := DeadlineMove{Move: Move{Deadline: d.ID, Limit: d.Limit, From: d.Due, To: next.Due}}
-	if !sameDue(d.Due, next.Due) {
+	if !d.Due.Same(next.Due) {
 		return m, true
 	}
 	for i := range d.Rungs {
@@ -184,8 +191,4 @@ func (d *Deadline) MoveBy(cal *calendar.Calendar) (DeadlineMove, bool) {
 		}
 	}
 	return m, false
-}
-
-func sameDue(a, b calendar.Due) bool {
-	return a.At.Equal(b.At) && a.Remaining == b.Remaining && a.Stopped == b.Stopped && a.Provisional == b.Provisional
 }

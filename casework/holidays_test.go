@@ -167,3 +167,11 @@ func TestEscalationOfAProvisionalDeadlineIsMarked(t *testing.T) {
 	require.Len(t, k.Escalations, 1)
 	require.True(t, k.Escalations[0].Provisional)
 }
+
+func TestLatestNotice(t *testing.T) {
+	t.Parallel()
+	for day, year := range map[int]int{14: 2026, 15: 2027} {
+		require.Equal(t, year, casework.LatestNotice(calendar.Date{Year: 2026, Month: 11, Day: day}))
+	}
+	require.Equal(t, 2027, casework.LatestNotice(calendar.Date{Year: 2027, Month: 1, Day: 1}))
+}

@@ -319,10 +319,7 @@ type RecordVisit struct {
 
 // Apply implements [Action].
 func (a RecordVisit) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Taskforce, TaskforceOffice, ServiceHall, Network, Engineering); err != nil {
+	if err := a.may(k, Taskforce, TaskforceOffice, ServiceHall, Network, Engineering); err != nil {
 		return err
 	}
 	switch {

@@ -45,10 +45,7 @@ type LocateSite struct {
 
 // Apply implements [Action].
 func (a LocateSite) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Network, Taskforce, TaskforceOffice, ServiceHall); err != nil {
+	if err := a.may(k, Network, Taskforce, TaskforceOffice, ServiceHall); err != nil {
 		return err
 	}
 	var c Check

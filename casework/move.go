@@ -19,10 +19,7 @@ type MovePolicy struct {
 
 // Apply implements [Action].
 func (a MovePolicy) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(TaskforceOffice, TaskforceLead, Management); err != nil {
+	if err := a.may(k, TaskforceOffice, TaskforceLead, Management); err != nil {
 		return err
 	}
 	if err := a.Reasoned(); err != nil {

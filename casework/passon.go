@@ -53,10 +53,7 @@ func (a PassOn) Apply(k *Case, now time.Time) error {
 	if k.ReceivedBy == a.Actor.ID {
 		a.Actor.Districts = append(slices.Clone(a.Actor.Districts), k.Request.Site.District) // who took it in may put it right
 	}
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(passOnRoles...); err != nil {
+	if err := a.may(k, passOnRoles...); err != nil {
 		return err
 	}
 	var c Check

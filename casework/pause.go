@@ -26,10 +26,7 @@ type PauseCase struct {
 
 // Apply implements [Action].
 func (a PauseCase) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Taskforce, TaskforceOffice, TaskforceLead); err != nil {
+	if err := a.may(k, Taskforce, TaskforceOffice, TaskforceLead); err != nil {
 		return err
 	}
 	if k.Status != Open && k.Status != Paused {
@@ -44,7 +41,7 @@ func (a PauseCase) Apply(k *Case, now time.Time) error {
 	}
 	for _, p := range k.openPauses() {
 		if p.Reason == a.Reason {
-			return Refuse(Conflict, "already_paused", Sayf("已因 %[1]s 暂停，计划至 %[2]s", "paused for %[1]s already, until about %[2]s", p.Reason, Clock(p.PlannedEnd)))
+			return Refuse(Conflict, "already_paused", Sayf("已因%[1]s暂停，计划至 %[3]s", "paused for %[2]s already, until about %[3]s", p.Reason.Name(), p.Reason, Clock(p.PlannedEnd)))
 		}
 	}
 	k.Status = Paused
@@ -55,7 +52,7 @@ func (a PauseCase) Apply(k *Case, now time.Time) error {
 		}
 	}
 	k.boundPause(len(k.Pauses) - 1)
-	k.record(now, a.Actor, CasePaused, "", Sayf("暂停计时（%s），计划至 %s", "paused (%s) until about %s", a.Reason, Clock(a.PlannedEnd)),
+	k.record(now, a.Actor, CasePaused, "", Sayf("暂停计时（%[1]s），计划至 %[3]s", "paused (%[2]s) until about %[3]s", a.Reason.Name(), a.Reason, Clock(a.PlannedEnd)),
 		map[string]string{"evidence": a.Evidence})
 	return nil
 }
@@ -102,7 +99,8 @@ func (k *Case) reviewPause(clock string, now time.Time) {
 	p := &k.Pauses[n]
 	p.Reviews++
 	k.closeDeadline(clock, true, now, now)
-	say := Sayf("暂停（%[1]s）已超过 %[2]s，请专班办公室复核", "paused (%[1]s) for longer than %[2]s; to be reviewed by the taskforce office", p.Reason, k.Terms.PauseBound)
+	say := Sayf("暂停（%[1]s）已超过 %[2]s，请专班办公室复核", "paused (%[3]s) for longer than %[4]s; to be reviewed by the taskforce office",
+		p.Reason.Name(), BudgetName(k.Terms.PauseBound), p.Reason, k.Terms.PauseBound)
 	k.record(now, System(), PauseReviewDue, "", say, nil)
 	k.Need(ReviewPause, string(p.Reason), p.Reviews, now, now)
 	k.tell(Message{
@@ -114,7 +112,7 @@ func (k *Case) reviewPause(clock string, now time.Time) {
 // remindOfPause says that a pause has reached its planned end.
 func (k *Case) remindOfPause(p *Pause, now time.Time) {
 	p.RemindedAt = now
-	say := Sayf("暂停（%s）已到计划结束时间，请恢复计时或说明", "the pause (%s) has reached its planned end: resume, or say why not", p.Reason)
+	say := Sayf("暂停（%[1]s）已到计划结束时间，请恢复计时或说明", "the pause (%[2]s) has reached its planned end: resume, or say why not", p.Reason.Name(), p.Reason)
 	k.record(now, System(), PauseEndReached, "", say, nil)
 	k.tell(Message{
 		ID: k.pauseEndMessage(p), Kind: MessagePauseEnd, To: Taskforce, Person: p.By,
@@ -149,15 +147,10 @@ type ResumeCase struct {
 
 // Apply implements [Action].
 func (a ResumeCase) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
+	if err := a.may(k, Taskforce, TaskforceOffice, TaskforceLead); err != nil {
 		return err
 	}
-	if err := a.need(Taskforce, TaskforceOffice, TaskforceLead); err != nil {
-		return err
-	}
-	var c Check
-	text(&c, "note", a.Note, false)
-	if err := c.Err(); err != nil {
+	if err := remark(a.Note); err != nil {
 		return err
 	}
 	if !k.resume(a.Reason, a.Actor, a.Note, now) {
@@ -181,7 +174,7 @@ func (k *Case) resume(reason PauseReason, by Actor, note string, now time.Time) 
 				d.release(string(p.Reason), now)
 			}
 		}
-		k.record(now, by, CaseResumed, "", Sayf("恢复计时（%[1]s）", "resumed (%[1]s)", p.Reason), reasonData(note))
+		k.record(now, by, CaseResumed, "", Sayf("恢复计时（%[1]s）", "resumed (%[2]s)", p.Reason.Name(), p.Reason), reasonData(note))
 	}
 	return true
 }

@@ -235,10 +235,7 @@ type ConfirmQuote struct{ By }
 
 // Apply implements [Action].
 func (a ConfirmQuote) Apply(k *Case, now time.Time) error {
-	if err := a.check(k); err != nil {
-		return err
-	}
-	if err := a.need(Customer); err != nil {
+	if err := a.may(k, Customer); err != nil {
 		return err
 	}
 	if err := k.stillOpen(); err != nil {

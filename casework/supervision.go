@@ -22,17 +22,18 @@ type DueCount struct {
 
 // LateLine is a limit that was passed: work not done yet, or done late.
 type LateLine struct {
-	Case       string     `json:"case"`
-	Task       string     `json:"task,omitempty"` // empty: the lane's limit
-	Limit      LimitName  `json:"limit"`
-	Stage      Stage      `json:"stage"`
-	Department Department `json:"department"`
-	Holder     string     `json:"holder,omitempty"` // who holds the task
-	District   District   `json:"district"`
-	DueAt      time.Time  `json:"due_at"`
-	MetAt      time.Time  `json:"met_at,omitzero"` // zero: not done yet
-	Rung       RungName   `json:"rung,omitempty"`  // the highest that fired
-	Level      int        `json:"level"`
+	Case        string     `json:"case"`
+	Task        string     `json:"task,omitempty"` // empty: the lane's limit
+	Limit       LimitName  `json:"limit"`
+	Stage       Stage      `json:"stage"`
+	Department  Department `json:"department"`
+	Holder      string     `json:"holder,omitempty"` // who holds the task
+	District    District   `json:"district"`
+	DueAt       time.Time  `json:"due_at"`
+	Provisional bool       `json:"provisional,omitempty"` // DueAt counted through a year without notice
+	MetAt       time.Time  `json:"met_at,omitzero"`       // zero: not done yet
+	Rung        RungName   `json:"rung,omitempty"`        // the highest that fired
+	Level       int        `json:"level"`
 }
 
 // RungCount is how many live limits stand on a rung, the highest that fired;

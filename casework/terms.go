@@ -1,8 +1,10 @@
 package casework
 
 import (
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/curbstop/curbstop/calendar"
 )
@@ -30,6 +32,43 @@ func (l LimitName) Name() string {
 	default:
 		return TaskKind(l).Name()
 	}
+}
+
+// BudgetName writes for people how long something may take; a dash where
+// nothing is set.
+func BudgetName(b calendar.Budget) string {
+	switch b.Unit {
+	case calendar.WorkingDays:
+		return fmt.Sprintf("%d 个工作日", b.Days)
+	case calendar.SameDay:
+		return "当日"
+	case calendar.NextDay:
+		return "次日（工作日）"
+	case calendar.NextCalendarDay:
+		return "次日"
+	case calendar.OnDate:
+		return "约定之日"
+	case calendar.AtMoment:
+		return "规定之时"
+	case calendar.WorkingTime:
+		return "工作时间 " + spell(b.Time)
+	}
+	return "—"
+}
+
+// spell writes a length of time in hours, minutes and seconds that are not 0.
+func spell(d time.Duration) string {
+	var b strings.Builder
+	for _, unit := range []struct {
+		length time.Duration
+		name   string
+	}{{time.Hour, "小时"}, {time.Minute, "分钟"}, {time.Second, "秒"}} {
+		if n := d / unit.length; n > 0 {
+			fmt.Fprintf(&b, "%d%s", n, unit.name)
+			d %= unit.length
+		}
+	}
+	return b.String()
 }
 
 // RungName names a rung of the escalation ladder.

@@ -19,7 +19,7 @@ var words = template.FuncMap{
 	"measure": measure,
 	"yes":     yes,
 	"day":     day,
-	"budget":  budget,
+	"budget":  casework.BudgetName,
 	"left":    left,
 	"yuan":    yuan,
 	"term":    term,
@@ -90,48 +90,12 @@ func day(t time.Time) string {
 	return fmt.Sprintf("%d年%d月%d日", d.Year, d.Month, d.Day)
 }
 
-// budget writes how long something may take.
-func budget(b calendar.Budget) string {
-	switch b.Unit {
-	case calendar.WorkingDays:
-		return fmt.Sprintf("%d 个工作日", b.Days)
-	case calendar.SameDay:
-		return "当日"
-	case calendar.NextDay:
-		return "次日（工作日）"
-	case calendar.NextCalendarDay:
-		return "次日"
-	case calendar.OnDate:
-		return "约定之日"
-	case calendar.AtMoment:
-		return "规定之时"
-	case calendar.WorkingTime:
-		return "工作时间 " + spell(b.Time)
-	}
-	return unknown
-}
-
-// spell writes a length of time in hours, minutes and seconds that are not 0.
-func spell(d time.Duration) string {
-	var b strings.Builder
-	for _, unit := range []struct {
-		length time.Duration
-		name   string
-	}{{time.Hour, "小时"}, {time.Minute, "分钟"}, {time.Second, "秒"}} {
-		if n := d / unit.length; n > 0 {
-			fmt.Fprintf(&b, "%d%s", n, unit.name)
-			d %= unit.length
-		}
-	}
-	return b.String()
-}
-
 // left writes the working time that is left while a clock stands.
 func left(d time.Duration) string {
 	if d < time.Second {
 		return "工作时间 0分钟"
 	}
-	return "工作时间 " + spell(d)
+	return casework.BudgetName(calendar.Budget{Unit: calendar.WorkingTime, Time: d})
 }
 
 func yuan(fen int64) string { return fmt.Sprintf("%.2f 元", float64(fen)/100) }

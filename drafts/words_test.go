@@ -30,19 +30,6 @@ func TestFactWritesShanghaiTimeAndRefusesWhatItDoesNotKnow(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestBudget(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"1 working_day": "1 个工作日", "same_day": "当日", "next_day": "次日（工作日）", "next_calendar_day": "次日",
-		"on_date": "约定之日", "4 working_hours": "工作时间 4小时", "1h30m20s": "工作时间 1小时30分钟20秒",
-	} {
-		b, err := calendar.ParseBudget(text)
-		require.NoError(t, err)
-		require.Equal(t, want, budget(b))
-	}
-	require.Equal(t, "—", budget(calendar.Budget{}))
-}
-
 func TestDay(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "2027年1月1日", day(time.Date(2026, 12, 31, 16, 0, 0, 0, time.UTC)))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 )
 
@@ -43,7 +44,7 @@ func lines(m casework.Message) []string {
 	say("部门", "department", m.Department.Name())
 	say("处理", "for", m.To.Name())
 	if !m.DueAt.IsZero() {
-		say("时限", "due", casework.Clock(m.DueAt))
+		say("时限", "due", casework.DueText(calendar.Due{At: m.DueAt, Provisional: m.Provisional}).ZH)
 	}
 	say("消息", "message", m.ID)
 	return all

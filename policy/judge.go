@@ -90,9 +90,16 @@ var written = []struct {
 		func(s string) error { _, err := calendar.ParseMinute(s); return err }},
 }
 
-// texts judges budgets and times of day where they stand.
+// whole are the fields that are whole numbers. The decoder would cut off what
+// stands behind the point: a price of 120.5 fen would be one of 120.
+var whole = regexp.MustCompile(`^retention_days$|\.(level|fen|minutes)$`)
+
+// texts judges budgets, times of day and whole numbers where they stand.
 func (j *judge) texts() {
 	for _, p := range j.where {
+		if _, broken := p.value.(*ast.FloatNode); broken && whole.MatchString(p.path) {
+			j.fault(p.path, casework.Say("应为整数", "must be a whole number"))
+		}
 		for _, form := range written {
 			if !form.path.MatchString(p.path) {
 				continue
@@ -317,14 +324,9 @@ func once[T comparable](j *judge, list []T, i int, path string) {
 	j.require(!slices.Contains(list[:i], list[i]), fmt.Sprintf("%s[%d]", path, i), casework.Say("重复", "named twice"))
 }
 
-// both takes apart an error of package calendar, which says everything in
-// Chinese and then, in brackets, in English.
+// both says an error of package calendar in both languages.
 func both(err error) casework.Text {
-	zh, en, found := strings.Cut(err.Error(), " (")
-	if !found {
-		return casework.Say(zh, zh)
-	}
-	return casework.Say(zh, strings.TrimSuffix(en, ")"))
+	return casework.Say(calendar.Said(err))
 }
 
 // inOrder gives the names of a map in an order that does not change.

@@ -1,9 +1,11 @@
 package policy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -26,9 +28,15 @@ type places []place
 
 // locate finds the fields of a file, or says where it is no YAML.
 func locate(text []byte) (places, error) {
-	file, err := parser.ParseBytes(text, 0)
 	var where places
 	var c casework.Check
+	if !utf8.Valid(text) {
+		before, _, _ := bytes.Cut(bytes.ToValidUTF8(text, []byte("\uFFFD")), []byte("\uFFFD"))
+		line := 1 + bytes.Count(before, []byte("\n"))
+		c.Field("", atLine(line, casework.Say("编码不是 UTF-8，请另存为 UTF-8", "not UTF-8; save the file as UTF-8")))
+		return nil, c.Err()
+	}
+	file, err := parser.ParseBytes(text, 0)
 	switch {
 	case err != nil:
 		line, field, say := 1, "", casework.Sayf("不是有效的 YAML：%[1]v", "not valid YAML: %[1]v", err)

@@ -5,6 +5,7 @@
 package policy
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -72,8 +73,10 @@ func embedded(name string) Policy {
 }
 
 // Parse reads and judges a policy file. Its error is a fault that names the
-// line of every field that is wrong, in Chinese and English.
+// line of every field that is wrong, in Chinese and English. The file is UTF-8,
+// with or without a byte order mark.
 func Parse(text []byte) (Policy, error) {
+	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	where, err := locate(text)
 	if err != nil {
 		return Policy{}, err

@@ -52,6 +52,14 @@ func TestPublishedIsWhatWasParsed(t *testing.T) {
 	}
 }
 
+// An editor may put a byte order mark before the file; what is published has none.
+func TestByteOrderMarkIsNoField(t *testing.T) {
+	t.Parallel()
+	p, err := policy.Parse([]byte("\uFEFF" + good))
+	require.NoError(t, err)
+	require.Equal(t, good, p.Text())
+}
+
 const good = `version: v1
 utilities: [water]
 lane: "101"
@@ -98,6 +106,10 @@ func TestParseNamesLineAndField(t *testing.T) {
 		"named twice":                {"utilities:", "version: v2\nutilities:", []string{"2 version"}, "重复"},
 		"of the wrong type":          {"retention_days: 30", "retention_days: soon", []string{"8 retention_days"}, "类型"},
 		"list in place of a text":    {"lane: \"101\"", "lane: [101]", []string{"3 lane"}, "类型"},
+		"part of a fen":              {"fen: 12000", "fen: 120.5", []string{"26 prices[0].fen"}, "整数"},
+		"part of a level":            {"level: 2", "level: 2.5", []string{"16 ladder[2].level"}, "整数"},
+		"part of a day":              {"retention_days: 30", "retention_days: 30.9", []string{"8 retention_days"}, "整数"},
+		"another encoding":           {"管道", "\xb9\xdc\xb5\xc0", []string{"26 "}, "UTF-8"},
 		"no version":                 {"version: v1", "version: ''", []string{"1 version"}, "版本"},
 		"version left out":           {"version: v1\n", "", []string{"1 version"}, "版本"},
 		"version with a slash":       {"version: v1", "version: a/b", []string{"1 version"}, "斜线"},

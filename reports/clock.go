@@ -49,16 +49,17 @@ type PartyShare struct {
 // LaneUse is how much of the lane's limit was used. Allowed and left add up to
 // used until the limit is passed; from then on used exceeds allowed by over.
 type LaneUse struct {
-	Limit    casework.LimitName `json:"limit"`
-	Name     string             `json:"limit_name"`
-	Accepted time.Time          `json:"accepted_at" doc:"受理 acceptance of the application"`
-	Ended    time.Time          `json:"ended_at,omitzero"`
-	DueAt    time.Time          `json:"due_at,omitzero" doc:"停表时没有 absent while the clock stands"`
-	Standing bool               `json:"stopped"`
-	Allowed  int64              `json:"allowed_seconds" doc:"允许的工作时间 working time allowed"`
-	Used     int64              `json:"used_seconds"`
-	Left     int64              `json:"left_seconds"`
-	Over     int64              `json:"over_seconds"`
+	Limit       casework.LimitName `json:"limit"`
+	Name        string             `json:"limit_name"`
+	Accepted    time.Time          `json:"accepted_at" doc:"受理 acceptance of the application"`
+	Ended       time.Time          `json:"ended_at,omitzero"`
+	DueAt       time.Time          `json:"due_at,omitzero" doc:"停表时没有 absent while the clock stands"`
+	Standing    bool               `json:"stopped"`
+	Provisional bool               `json:"provisional,omitempty" doc:"暂定：所在年份放假安排未公布 due in a year without a holiday notice"`
+	Allowed     int64              `json:"allowed_seconds" doc:"允许的工作时间 working time allowed"`
+	Used        int64              `json:"used_seconds"`
+	Left        int64              `json:"left_seconds"`
+	Over        int64              `json:"over_seconds"`
 
 	stops []calendar.Stop
 }
@@ -120,7 +121,7 @@ func laneUse(d *casework.Deadline, cal *calendar.Calendar, now time.Time) *LaneU
 		granted = append(granted, d.Extension.Budget)
 	}
 	use := &LaneUse{
-		Limit: d.Limit, Name: d.Limit.Name(), Accepted: d.Anchor, DueAt: d.Due.At, Standing: d.Due.Stopped,
+		Limit: d.Limit, Name: d.Limit.Name(), Accepted: d.Anchor, DueAt: d.Due.At, Standing: d.Due.Stopped, Provisional: d.Due.Provisional,
 		Allowed: seconds(cal.Between(d.Anchor, cal.Due(d.Anchor, d.Budget, nil, granted...).At)),
 	}
 	end := now

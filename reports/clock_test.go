@@ -235,6 +235,16 @@ func wellFormed(document string) error {
 	}
 }
 
+// A limit that counts through a year without notice says so in the strip.
+func TestStripMarksWhatIsProvisional(t *testing.T) {
+	t.Parallel()
+	cal := workdays(t) // no notice at all
+	turns := held(cal, time.Time{}, casework.Holding{Party: "taskforce", From: at(23, 9, 0)})
+	c := reports.ClockOf(connection(at(23, 9, 0)), turns, lane(cal, at(23, 15, 0)), cal, at(23, 16, 0))
+	require.True(t, c.Lane.Provisional)
+	require.Contains(t, string(c.Strip()), "截止 due 2026-11-24 17:30（暂定）")
+}
+
 // A strip that is printed in grey, or read aloud, still says who is who.
 func TestStripIsReadWithoutColour(t *testing.T) {
 	t.Parallel()

@@ -308,7 +308,7 @@ func (d *drawing) lane() {
 			anchor, shift = "end", -4
 		}
 		d.put(`<path d="M%.2f %gV%g" stroke="#b3201f" stroke-width="1.6"/>`, x, laneTop-3, laneTop+laneHeight+12)
-		d.put(`<text x="%.2f" y="%g" text-anchor="%s" font-size="11" fill="#b3201f">截止 due %s</text>`, x+shift, laneTop+laneHeight+13, anchor, casework.Clock(l.DueAt))
+		d.put(`<text x="%.2f" y="%g" text-anchor="%s" font-size="11" fill="#b3201f">截止 due %s</text>`, x+shift, laneTop+laneHeight+13, anchor, casework.DueText(calendar.Due{At: l.DueAt, Provisional: l.Provisional}).ZH)
 	}
 }
 

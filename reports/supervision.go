@@ -40,6 +40,14 @@ func orEmpty(t time.Time) any {
 	return t
 }
 
+// yes makes a cell of what is so or not.
+func yes(so bool) string {
+	if so {
+		return "是 yes"
+	}
+	return ""
+}
+
 // DueToday is what falls due on one day.
 type DueToday struct {
 	At      time.Time           `json:"at"`
@@ -101,11 +109,11 @@ func LateOf(lines []casework.LateLine, total int64, cal *calendar.Calendar, now 
 func (r Late) Tables() []Table {
 	t := Table{Name: "late", Title: "超时清单 overdue", Columns: []Column{
 		{"案件 case", Text}, {"时限 limit", Text}, {"阶段 stage", Text}, {"责任部门 department", Text}, {"承办人 holder", Text}, {"区县 district", Text},
-		{"截止 due", Time}, {"办结 met", Time}, {"超时（工作小时） late, working hours", Duration}, {"已到级别 rung", Text},
+		{"截止 due", Time}, {"暂定 provisional", Text}, {"办结 met", Time}, {"超时（工作小时） late, working hours", Duration}, {"已到级别 rung", Text},
 	}, Notes: []string{fmt.Sprintf("共 %d 项，列出 %d 项；截至 as of %s", r.Total, len(r.Lines), casework.Clock(r.At))}}
 	for _, l := range r.Lines {
 		t.Rows = append(t.Rows, []any{
-			l.Case, l.LimitName, l.Stage.Name(), l.Department.Name(), l.Holder, l.District.Name(), orEmpty(l.DueAt), orEmpty(l.MetAt), worked(l.Working), l.Rung.Name(),
+			l.Case, l.LimitName, l.Stage.Name(), l.Department.Name(), l.Holder, l.District.Name(), orEmpty(l.DueAt), yes(l.Provisional), orEmpty(l.MetAt), worked(l.Working), l.Rung.Name(),
 		})
 	}
 	return []Table{t}
@@ -375,15 +383,12 @@ func (r Paused) Tables() []Table {
 		{"已暂停（工作小时） working hours", Duration}, {"服务时限剩余 lane's limit left", Duration}, {"阶段 stage", Text}, {"责任部门 department", Text}, {"区县 district", Text},
 	}, Notes: []string{"因多项原因暂停的案件各列一行 a case paused for several reasons has a line for each；截至 as of " + casework.Clock(r.At)}}
 	for _, p := range r.Cases {
-		beyond, left := "", any(nil)
-		if p.Beyond {
-			beyond = "是 yes"
-		}
+		left := any(nil)
 		if p.Left != nil {
 			left = worked(*p.Left)
 		}
 		cases.Rows = append(cases.Rows, []any{
-			p.Case, p.Name, orEmpty(p.Since), orEmpty(p.PlannedEnd), beyond, worked(p.Working), left, p.Stage.Name(), p.Department.Name(), p.District.Name(),
+			p.Case, p.Name, orEmpty(p.Since), orEmpty(p.PlannedEnd), yes(p.Beyond), worked(p.Working), left, p.Stage.Name(), p.Department.Name(), p.District.Name(),
 		})
 	}
 	reasons := Table{Name: "reasons", Title: "暂停原因 reasons", Columns: []Column{

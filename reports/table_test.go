@@ -117,7 +117,7 @@ func month(t require.TestingT) reports.Month {
 	}
 	late := []casework.LateLine{
 		{Case: "W20261103-00007", Limit: "lane_101", Stage: casework.Construction, Department: "engineering", District: "340207", DueAt: at(5, 17, 30), MetAt: at(12, 11, 0), Rung: casework.RungManagement, Level: 3},
-		{Case: "W20261119-00012", Limit: "upload_survey", Stage: casework.JointSurvey, Department: "taskforce", Holder: "陈专", District: "340202", DueAt: at(26, 17, 30), Rung: casework.RungLead, Level: 2},
+		{Case: "W20261119-00012", Limit: "upload_survey", Stage: casework.JointSurvey, Department: "taskforce", Holder: "陈专", District: "340202", DueAt: at(26, 17, 30), Provisional: true, Rung: casework.RungLead, Level: 2},
 		{Case: "W20261120-00003", Limit: "assess_network", Stage: casework.PreService, Department: "network", District: "340281", DueAt: at(24, 17, 30), MetAt: at(25, 15, 0), Rung: casework.RungBreach, Level: 1},
 	}
 	stage := func(s casework.Stage, cases, paused int64, days int, buckets ...int64) casework.StageLoad {
@@ -158,6 +158,7 @@ func TestMonthPage(t *testing.T) {
 	page := string(html)
 	show(t, "month.html", page)
 	for _, said := range []string{
+		"2026-11-26 17:30（暂定）",
 		"督办月报 2026年11月", "2026-11-01 to 2026-11-30", "94.2%", "98.6%", "6.53 / 7", // headline
 		"营商专班", "25.0%", "2048.0 小时", "23.3 小时", // the clock
 		"升级答复时限", "82.4%", "上限内结束 19", // supervisors' own clocks

@@ -10,32 +10,33 @@ import (
 )
 
 type escalationRow struct {
-	ID             string `gorm:"primaryKey"`
-	CaseNumber     string
-	Deadline       string
-	LimitName      casework.LimitName
-	Rung           casework.RungName
-	Level          int
-	ToRole         casework.Role
-	Department     casework.Department
-	Holder         string
-	District       casework.District
-	DueAt          *time.Time
-	Provisional    bool
-	RungAt         *time.Time
-	FiredAt        time.Time
-	AcknowledgedAt *time.Time
-	AcknowledgedBy string
-	Note           []byte
-	AnswerDueAt    *time.Time
-	Climbs         []casework.Climb `gorm:"serializer:json"`
-	Answer         casework.AnswerKind
-	AnsweredAt     *time.Time
-	AnsweredBy     string
-	AnswerNote     []byte
-	ClosedAt       *time.Time
-	ClosedBy       string
-	Closing        casework.Closing
+	ID                string `gorm:"primaryKey"`
+	CaseNumber        string
+	Deadline          string
+	LimitName         casework.LimitName
+	Rung              casework.RungName
+	Level             int
+	ToRole            casework.Role
+	Department        casework.Department
+	Holder            string
+	District          casework.District
+	DueAt             *time.Time
+	Provisional       bool
+	RungAt            *time.Time
+	FiredAt           time.Time
+	AcknowledgedAt    *time.Time
+	AcknowledgedBy    string
+	Note              []byte
+	AnswerDueAt       *time.Time
+	AnswerProvisional bool
+	Climbs            []casework.Climb `gorm:"serializer:json"`
+	Answer            casework.AnswerKind
+	AnsweredAt        *time.Time
+	AnsweredBy        string
+	AnswerNote        []byte
+	ClosedAt          *time.Time
+	ClosedBy          string
+	Closing           casework.Closing
 }
 
 func (escalationRow) TableName() string { return "escalations" }
@@ -49,7 +50,7 @@ func (s *Store) escalationRow(e casework.Escalation) escalationRow {
 		FiredAt: e.FiredAt, AcknowledgedAt: orNull(e.AcknowledgedAt), AcknowledgedBy: e.AcknowledgedBy,
 		// Sealed, because people write names and numbers into notes.
 		Note:        s.sealBytes([]byte(e.Note), noteContext(e.ID)),
-		AnswerDueAt: orNull(e.AnswerDueAt), Climbs: append([]casework.Climb{}, e.Climbs...), Answer: e.Answer, AnsweredAt: orNull(e.AnsweredAt),
+		AnswerDueAt: orNull(e.AnswerDueAt), AnswerProvisional: e.AnswerProvisional, Climbs: append([]casework.Climb{}, e.Climbs...), Answer: e.Answer, AnsweredAt: orNull(e.AnsweredAt),
 		AnsweredBy: e.AnsweredBy, AnswerNote: s.sealBytes([]byte(e.AnswerNote), noteContext(e.ID)),
 		ClosedAt: orNull(e.ClosedAt), ClosedBy: e.ClosedBy, Closing: e.Closing,
 	}
@@ -65,7 +66,7 @@ func (s *Store) escalation(r escalationRow) (casework.Escalation, error) {
 		ID: r.ID, Case: r.CaseNumber, Deadline: r.Deadline, Limit: r.LimitName, Rung: r.Rung, Level: r.Level, To: r.ToRole,
 		Department: r.Department, Holder: r.Holder, District: r.District, DueAt: moment(r.DueAt), Provisional: r.Provisional, RungAt: moment(r.RungAt),
 		FiredAt: moment(&r.FiredAt), AcknowledgedAt: moment(r.AcknowledgedAt), AcknowledgedBy: r.AcknowledgedBy, Note: string(note),
-		AnswerDueAt: moment(r.AnswerDueAt), Answer: r.Answer, AnsweredAt: moment(r.AnsweredAt), AnsweredBy: r.AnsweredBy, AnswerNote: string(answer),
+		AnswerDueAt: moment(r.AnswerDueAt), AnswerProvisional: r.AnswerProvisional, Answer: r.Answer, AnsweredAt: moment(r.AnsweredAt), AnsweredBy: r.AnsweredBy, AnswerNote: string(answer),
 		ClosedAt: moment(r.ClosedAt), ClosedBy: r.ClosedBy, Closing: r.Closing,
 	}
 	for _, c := range r.Climbs {

@@ -91,25 +91,26 @@ func (s *Store) DueOn(ctx context.Context, f casework.SupervisionFilter) ([]case
 }
 
 type lateRow struct {
-	CaseNumber string
-	Task       string
-	LimitName  casework.LimitName
-	Stage      casework.Stage
-	Department casework.Department
-	Holder     string
-	District   casework.District
-	DueAt      time.Time
-	MetAt      *time.Time
-	Rung       casework.RungName
-	Level      int
-	Total      int64
+	CaseNumber  string
+	Task        string
+	LimitName   casework.LimitName
+	Stage       casework.Stage
+	Department  casework.Department
+	Holder      string
+	District    casework.District
+	DueAt       time.Time
+	Provisional bool
+	MetAt       *time.Time
+	Rung        casework.RungName
+	Level       int
+	Total       int64
 }
 
 func (s *Store) late(ctx context.Context, f casework.SupervisionFilter, limit int, which string) ([]casework.LateLine, int64, error) {
 	rows, err := report[lateRow](ctx, s, "list what is late", `
 		WITH late AS (
 			SELECT d.case_number, d.id, coalesce(t.id, '') AS task, d.limit_name, coalesce(t.stage, c.stage) AS stage, `+heldBy+` AS department,
-				coalesce(t.assignee_name, '') AS holder, c.district, d.due_at, d.met_at, d.body, count(*) OVER () AS total
+				coalesce(t.assignee_name, '') AS holder, c.district, d.due_at, d.provisional, d.met_at, d.body, count(*) OVER () AS total
 			FROM deadlines AS d`+holder+`
 			WHERE`+which+onWork+places(f, heldBy)+`
 			ORDER BY coalesce(d.met_at, @now) - d.due_at DESC, d.case_number, d.id LIMIT @limit
@@ -122,7 +123,7 @@ func (s *Store) late(ctx context.Context, f casework.SupervisionFilter, limit in
 		total = r.Total
 		lines[i] = casework.LateLine{
 			Case: r.CaseNumber, Task: r.Task, Limit: r.LimitName, Stage: r.Stage, Department: r.Department, Holder: r.Holder, District: r.District,
-			DueAt: moment(&r.DueAt), MetAt: moment(r.MetAt), Rung: r.Rung, Level: r.Level,
+			DueAt: moment(&r.DueAt), Provisional: r.Provisional, MetAt: moment(r.MetAt), Rung: r.Rung, Level: r.Level,
 		}
 	}
 	return lines, total, err

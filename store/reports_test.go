@@ -155,7 +155,7 @@ func (f *file) drawDeadline(d *rand.Rand, i int) casework.Deadline {
 	case 1:
 		deadline.Due = calendar.Due{Stopped: true, Remaining: time.Duration(d.IntN(9000)) * time.Second}
 	default:
-		deadline.Due = calendar.Due{At: momentNear(d)}
+		deadline.Due = calendar.Due{At: momentNear(d), Provisional: d.IntN(4) == 0}
 	}
 	switch d.IntN(4) {
 	case 0:
@@ -245,7 +245,7 @@ func (r recount) late(breaches bool) []casework.LateLine {
 		t := f.task(d)
 		line := casework.LateLine{
 			Case: f.Number, Task: t.ID, Limit: d.Limit, Stage: f.Stage, Department: f.department(d), Holder: t.AssigneeName,
-			District: f.Request.Site.District, DueAt: d.Due.At, MetAt: d.MetAt,
+			District: f.Request.Site.District, DueAt: d.Due.At, Provisional: d.Due.Provisional, MetAt: d.MetAt,
 		}
 		for _, rung := range d.Rungs {
 			if !rung.FiredAt.IsZero() {

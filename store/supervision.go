@@ -45,20 +45,21 @@ func (s *Store) Holdings(ctx context.Context, number string) ([]casework.Holding
 }
 
 type messageRow struct {
-	ID         string  `gorm:"primaryKey"`
-	CaseNumber *string // null where it is about several cases
-	Kind       casework.MessageKind
-	Escalation string
-	Level      int
-	Top        bool
-	ToRole     casework.Role
-	Person     string
-	Department casework.Department
-	District   casework.District
-	TextZH     string
-	TextEN     string
-	DueAt      *time.Time
-	At         time.Time
+	ID          string  `gorm:"primaryKey"`
+	CaseNumber  *string // null where it is about several cases
+	Kind        casework.MessageKind
+	Escalation  string
+	Level       int
+	Top         bool
+	ToRole      casework.Role
+	Person      string
+	Department  casework.Department
+	District    casework.District
+	TextZH      string
+	TextEN      string
+	DueAt       *time.Time
+	Provisional bool
+	At          time.Time
 }
 
 func (messageRow) TableName() string { return "messages" }
@@ -66,13 +67,13 @@ func (messageRow) TableName() string { return "messages" }
 func messageRowOf(m casework.Message) messageRow {
 	return messageRow{
 		ID: m.ID, CaseNumber: orNone(m.Case), Kind: m.Kind, Escalation: m.Escalation, Level: m.Level, Top: m.Top, ToRole: m.To, Person: m.Person,
-		Department: m.Department, District: m.District, TextZH: m.Text.ZH, TextEN: m.Text.EN, DueAt: orNull(m.DueAt), At: m.At,
+		Department: m.Department, District: m.District, TextZH: m.Text.ZH, TextEN: m.Text.EN, DueAt: orNull(m.DueAt), Provisional: m.Provisional, At: m.At,
 	}
 }
 
 func (r messageRow) message() casework.Message {
 	return casework.Message{
 		ID: r.ID, Case: orEmpty(r.CaseNumber), Kind: r.Kind, Escalation: r.Escalation, Level: r.Level, Top: r.Top, To: r.ToRole, Person: r.Person,
-		Department: r.Department, District: r.District, Text: casework.Text{ZH: r.TextZH, EN: r.TextEN}, DueAt: moment(r.DueAt), At: moment(&r.At),
+		Department: r.Department, District: r.District, Text: casework.Text{ZH: r.TextZH, EN: r.TextEN}, DueAt: moment(r.DueAt), Provisional: r.Provisional, At: moment(&r.At),
 	}
 }

@@ -54,15 +54,11 @@ func walking(ctx workflow.Context) workflow.Context {
 	})
 }
 
-// noticeLead is how long before a year its notice is looked for: from 15
-// November on, and still in January if it has not come.
-const noticeLead = 47
-
 // CalendarWatchWorkflow is started by a schedule each day from 15 November to
 // the end of the year. If the next year's notice is missing it opens the duty of
 // importing it, once a year.
 func CalendarWatchWorkflow(ctx workflow.Context) error {
-	year := calendar.DateOf(workflow.Now(ctx)).AddDays(noticeLead).Year
+	year := casework.LatestNotice(calendar.DateOf(workflow.Now(ctx)))
 	var c *activities.Calendar
 	var notice activities.YearNotice
 	if err := workflow.ExecuteActivity(remote(ctx, "查看日历"), c.LookForNotice, year).Get(ctx, &notice); err != nil || notice.Imported {

@@ -109,14 +109,14 @@ func (f *casefile) details() string {
 			t := &k.Tasks[i]
 			due, next := "按服务时限", "—"
 			if d, ok := k.Deadline(t.ID); ok && d.Budget != (calendar.Budget{}) {
-				due, next = dueText(d), nextRung(d)
+				due, next = casework.DueText(d.Due).ZH, nextRung(d)
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.Title(), t.Holder(), due, next)
 		}
 		b.WriteString("\n")
 	}
 	if d, ok := k.Deadline(casework.LaneDeadline); ok {
-		fmt.Fprintf(&b, "服务时限（受理至通%s）：%s · 下一级：%s\n\n", k.Request.Utility.Flow(), dueText(d), nextRung(d))
+		fmt.Fprintf(&b, "服务时限（受理至通%s）：%s · 下一级：%s\n\n", k.Request.Utility.Flow(), casework.DueText(d.Due).ZH, nextRung(d))
 	}
 	for _, p := range k.Pauses {
 		if p.To.IsZero() {
@@ -167,7 +167,7 @@ func jointText(k *casework.Case) string {
 func escalationText(e *casework.Escalation) string {
 	text := fmt.Sprintf("升级：%s → %s · %s", e.Rung.Name(), e.To.Name(), e.State().Name())
 	if e.AnsweredAt.IsZero() && !e.AnswerDueAt.IsZero() {
-		text += "，未答复将于 " + casework.Clock(e.AnswerDueAt) + " 升级"
+		text += "，未答复将于 " + casework.DueText(calendar.Due{At: e.AnswerDueAt, Provisional: e.AnswerProvisional}).ZH + " 升级"
 	}
 	return text + "\n\n"
 }
@@ -195,16 +195,6 @@ func clockText(k *casework.Case) string {
 		parts = append(parts, "此前用时（工作时间）："+strings.Join(spent, "、"))
 	}
 	return strings.Join(parts, " · ") + "\n\n"
-}
-
-func dueText(d *casework.Deadline) string {
-	switch {
-	case d.Due.Stopped:
-		return "已停表，余 " + casework.Worked(d.Due.Remaining)
-	case d.Due.Provisional:
-		return casework.Clock(d.Due.At) + "（暂定）"
-	}
-	return casework.Clock(d.Due.At)
 }
 
 func nextRung(d *casework.Deadline) string {

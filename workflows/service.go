@@ -354,7 +354,7 @@ func serviceDetails(k *casework.Case) string {
 		t := &k.Tasks[i]
 		due, next := "—", "—"
 		if d, ok := k.Deadline(t.ID); ok {
-			due, next = dueText(d), nextRung(d)
+			due, next = casework.DueText(d.Due).ZH, nextRung(d)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.Title(), t.Holder(), due, next)
 	}
