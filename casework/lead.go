@@ -203,7 +203,7 @@ type Apply struct {
 func (a Apply) Apply(k *Case, now time.Time) error {
 	// Any window takes any application, so districts are not asked here.
 	switch {
-	case k.Status.Ended() || k.Status == Withdrawing:
+	case k.Status.Ended() || k.Status == Withdrawing || k.Status == PassingOn:
 		return Refuse(Conflict, "case_ended", Sayf("案件%[1]s，请重新提交申请", "the case is %[2]s; hand in a new request", k.Status.Name(), k.Status))
 	case k.Kind != ConnectionCase || !k.Request.Lead && k.Applied == nil:
 		return Refuse(Conflict, "not_a_lead", Say("该案件不是意向，无需再次申请", "the case is no lead: it was an application from the beginning"))
@@ -215,6 +215,9 @@ func (a Apply) Apply(k *Case, now time.Time) error {
 	}
 	if err := a.need(Customer, Platform, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(k.Passes, func(p Pass) bool { return p.District != "" && p.From == a.Request.Site.District }) {
+		a.Request.Site.District = "" // who passed the lead on knew better where the place lies
 	}
 	r := k.Request.completedBy(a.Request)
 	r.Lead = false
