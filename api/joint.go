@@ -88,16 +88,16 @@ func (a *API) acceptTogether(ctx context.Context, external string, requests []ca
 		return JointAcceptance{}, err
 	}
 	out := JointAcceptance{Cases: []listCase{}}
-	for _, receipt := range joint.Receipts {
-		got, err := a.begin(ctx, receipt, fresh, wait)
+	for _, r := range requests {
+		got, err := a.beginPart(ctx, joint, r.Utility, fresh, wait)
 		if err != nil {
 			return out, err
 		}
 		if got.Code != "" && joint.Number != "" {
 			got.Code = a.ring.Code(joint.Number)
-			got.ProgressURL = a.link("/v1/public/progress?number=%s&code=%s", receipt.Number, got.Code)
+			got.ProgressURL = a.link("/v1/public/progress?number=%s&code=%s", got.Number, got.Code)
 		}
-		out.Cases = append(out.Cases, listCase{Acceptance: got, Utility: receipt.Request.Utility, Joint: joint.Number})
+		out.Cases = append(out.Cases, listCase{Acceptance: got, Utility: r.Utility, Joint: joint.Number})
 		if out.Status == "" || got.Status == starting {
 			out.Status = got.Status
 		}
@@ -111,6 +111,18 @@ func (a *API) acceptTogether(ctx context.Context, external string, requests []ca
 		}
 	}
 	return out, nil
+}
+
+// beginPart starts the case of one utility of a joint request, or tells the lead
+// that becomes it.
+func (a *API) beginPart(ctx context.Context, joint casework.JointReceipt, u casework.Utility, fresh, wait bool) (Acceptance, error) {
+	for _, app := range joint.Applications {
+		if app.Request.Utility == u {
+			return a.applyKept(ctx, app, wait)
+		}
+	}
+	at := slices.IndexFunc(joint.Receipts, func(r casework.Receipt) bool { return r.Request.Utility == u })
+	return a.begin(ctx, joint.Receipts[at], fresh, wait)
 }
 
 // jointProgress shows all cases of a joint request below the customer's number.

@@ -43,14 +43,24 @@ func (m *memory) AcceptApplication(_ context.Context, r casework.Request, by cas
 	return casework.LeadApplication{}, false, nil
 }
 
-func (m *memory) SettleApplication(_ context.Context, r casework.Request, state casework.ApplicationState) error {
+func (m *memory) SettleApplication(_ context.Context, r casework.Request) error {
+	m.settle(r, casework.ApplicationApplied)
+	return nil
+}
+
+func (m *memory) settle(r casework.Request, state casework.ApplicationState) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	id := string(r.Channel) + "/" + r.ExternalNumber
 	app := m.kept[id]
 	app.State = state
 	m.kept[id] = app
-	return nil
+}
+
+func (m *memory) RefuseApplication(ctx context.Context, app casework.LeadApplication) (casework.Receipt, bool, error) {
+	m.settle(app.Request, casework.ApplicationRefused)
+	own, _, err := m.Accept(ctx, app.Request, app.By, app.ReceivedAt)
+	return own, true, err
 }
 
 func (m *memory) PossibleLeads(_ context.Context, r casework.Request) ([]casework.LeadMatch, error) {
@@ -214,9 +224,9 @@ func TestKeptApplicationsAreSettled(t *testing.T) {
 	require.ErrorIs(t, err, w.down)
 	w.down = nil
 	for range 2 { // a repeat in another run of the case is answered alike
-		applied, err := settleApplication(t.Context(), w.memory, w.memory, app)
+		own, err := settleApplication(t.Context(), w.memory, w.memory, app)
 		require.NoError(t, err)
-		require.True(t, applied)
+		require.Nil(t, own)
 		clear(w.done)
 	}
 	require.Equal(t, casework.ApplicationApplied, w.kept["project_approval/GG-1"].State)

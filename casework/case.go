@@ -47,6 +47,8 @@ type Case struct {
 
 	// Joint is set where the case belongs to a joint request.
 	Joint *Joint `json:"joint,omitempty"`
+	// Early is what siblings told a lead that does not know of them yet.
+	Early []Shared `json:"early,omitempty"`
 	// Passes are the times at which it was passed on inside; PassedFrom is the
 	// case that it goes on from.
 	Passes     []Pass `json:"passes,omitempty"`

@@ -197,6 +197,9 @@ func over[T comparable](into *T, given T) {
 type Apply struct {
 	By
 	Request Request `json:"request"`
+	// Joint is set where the application is a part of a joint request, whose
+	// other part is another case: the lead gets to know its sibling.
+	Joint *Joint `json:"joint,omitempty"`
 }
 
 // Apply implements [Action].
@@ -254,6 +257,7 @@ func (a Apply) Apply(k *Case, now time.Time) error {
 		// Survey and design were front-loaded: all that was missing is the application.
 		k.acceptApplication(now, a.Actor, now)
 	}
+	k.tie(a.Joint, now)
 	return nil
 }
 
@@ -482,6 +486,7 @@ type LeadApplication struct {
 	By         Actor            `json:"by"`
 	ReceivedAt time.Time        `json:"received_at"`
 	State      ApplicationState `json:"state"`
+	Joint      *Joint           `json:"joint,omitempty"` // of a joint request
 }
 
 // LeadMatch is an open lead that an application may belong to, and why.

@@ -107,10 +107,7 @@ func (k *Case) begun() bool {
 	if slices.ContainsFunc(k.Gas.Contracts, func(c Contract) bool { return !c.SignedAt.IsZero() && c.VoidedAt.IsZero() }) {
 		return true
 	}
-	return slices.ContainsFunc(k.Permits, func(p Permit) bool {
-		refused := !p.DecidedAt.IsZero() && !p.Granted
-		return p.SharedWith == "" && !p.FiledAt.IsZero() && !refused
-	})
+	return slices.ContainsFunc(k.Permits, func(p Permit) bool { return k.files(&p) })
 }
 
 func (k *Case) passOn(a PassOn, now time.Time) {
