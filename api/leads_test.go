@@ -48,6 +48,31 @@ func (m *memory) SettleApplication(_ context.Context, r casework.Request) error 
 	return nil
 }
 
+// tie lets the parts of a joint request know of each other, of which at least one
+// is the application of a lead. The lock is held.
+func (m *memory) tie(rec *casework.JointReceipt) {
+	first := &rec.Applications[0]
+	if first.Joint != nil {
+		rec.Number = first.Joint.Number
+		return
+	}
+	rec.Number = "J" + first.Case[1:]
+	joint := func(sibling string, u casework.Utility) *casework.Joint {
+		return &casework.Joint{Number: rec.Number, Sibling: sibling, Utility: u}
+	}
+	if len(rec.Receipts) == 1 {
+		other := &rec.Receipts[0]
+		other.Joint = joint(first.Case, first.Request.Utility)
+		m.receipts[string(other.Request.Channel)+"/"+other.Request.ExternalNumber] = *other
+		first.Joint = joint(other.Number, other.Request.Utility)
+	} else {
+		other := &rec.Applications[1]
+		first.Joint, other.Joint = joint(other.Case, other.Request.Utility), joint(first.Case, first.Request.Utility)
+		m.kept[string(other.Request.Channel)+"/"+other.Request.ExternalNumber] = *other
+	}
+	m.kept[string(first.Request.Channel)+"/"+first.Request.ExternalNumber] = *first
+}
+
 func (m *memory) settle(r casework.Request, state casework.ApplicationState) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -265,6 +265,12 @@ func TestWhoComesInsteadOfALeadKnowsItsSibling(t *testing.T) {
 	}
 	first, _, err := s.AcceptTogether(t.Context(), "park/12", ofProject(), clerk, at(2, 9, 0))
 	require.NoError(t, err)
+	for _, app := range first.Applications { // both are dropped before they are told
+		k, err := s.Case(t.Context(), app.Case)
+		require.NoError(t, err)
+		k.End(casework.Withdrawn, at(2, 9, 30))
+		require.NoError(t, s.Save(t.Context(), k, k.TakeChanges()))
+	}
 	own := make([]casework.Receipt, 2)
 	var all sync.WaitGroup
 	for i, app := range first.Applications {
@@ -364,4 +370,24 @@ func TestALeadGetsOneApplication(t *testing.T) {
 		require.Equal(t, 1, n, number)
 	}
 	require.Equal(t, 38, own)
+}
+
+// With a case that has ended a request that comes instead of a lead shares the
+// customer's number alone.
+func TestWhoComesInsteadOfALeadIsNotTiedToWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	leadCase(t, s, ofProject()[0])
+	first, _, err := s.AcceptTogether(t.Context(), "park/12", ofProject(), clerk, at(2, 9, 0))
+	require.NoError(t, err)
+	gas := begin(first.Receipts[0].Number, first.Receipts[0].Request, at(2, 9, 0))
+	gas.End(casework.Withdrawn, at(2, 9, 30))
+	gas.save(t, s)
+	own, refused, err := s.RefuseApplication(t.Context(), first.Applications[0])
+	require.NoError(t, err)
+	require.True(t, refused)
+	require.Nil(t, own.Joint)
+	joint, err := s.JointOf(t.Context(), own.Number)
+	require.NoError(t, err)
+	require.Equal(t, first.Number, joint)
 }

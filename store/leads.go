@@ -197,7 +197,9 @@ func untie(ctx context.Context, tx *gorm.DB, app casework.LeadApplication) (*cas
 	if err != nil {
 		return nil, err
 	}
-	ended, err := gorm.G[caseLine](tx).Where("number = ? AND ended_at IS NOT NULL", other.Number).Count(ctx, "*")
+	// A lead that has ended is about to leave its place too.
+	ended, err := gorm.G[caseLine](tx).Where(`number = ? AND ended_at IS NOT NULL
+		AND NOT EXISTS (SELECT FROM applications a WHERE a.case_number = number AND a.joint = ? AND a.state = 'received')`, other.Number, j.Number).Count(ctx, "*")
 	if err != nil || ended > 0 {
 		return nil, err
 	}

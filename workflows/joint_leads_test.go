@@ -91,7 +91,7 @@ func (p *jointLeads) open(i int) {
 		own.Sibling = other.Number
 	}
 	number := jointNumbers[i][:len(jointNumbers[i])-1] + "9"
-	if other != nil && other.Number == own.Sibling && other.Status.Ended() {
+	if other != nil && other.Number == own.Sibling && other.Status.Ended() && !p.lead[1-i] {
 		p.begin(i, asked(i), number, nil)
 		return
 	}

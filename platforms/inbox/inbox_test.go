@@ -525,3 +525,28 @@ func TestAskedByGet(t *testing.T) {
 	require.Equal(t, "echo", m.Kind)
 	require.Equal(t, formType, m.ContentType)
 }
+
+// One message that asks for both utilities of a project becomes the application
+// of the lead that is open, and a case of its own for the other.
+func TestAMessageForTwoUtilitiesJoinsALead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lead := w.answered(w.send(post{sender: "signed", path: "push",
+		body: `[{"Key":"L-1","Name":"联合企业","Utilities":["gas"],"Lead":true,"Project":"2026-340281-35-01-100001"}]`, nonce: "n1"}), 200).Numbers[0]
+	both := post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"],"Project":"2026-340281-35-01-100001"}]`, nonce: "n2"}
+	said := w.answered(w.send(both), 200)
+	require.Len(t, said.Numbers, 1)
+	joint, err := w.JointReceipt(t.Context(), said.Numbers[0])
+	require.NoError(t, err)
+	water := joint.Receipts[0].Number
+	require.Equal(t, lead, joint.Receipts[1].Number)
+	for number, sibling := range map[string]string{lead: water, water: lead} {
+		k, err := w.Case(t.Context(), number)
+		require.NoError(t, err)
+		require.False(t, k.Request.Lead)
+		require.Equal(t, sibling, k.Joint.Sibling)
+		require.Equal(t, said.Numbers[0], k.Joint.Number)
+	}
+	both.nonce = "n3"
+	require.True(t, w.answered(w.send(both), 200).Before)
+}

@@ -314,6 +314,7 @@ func (w *world) Start(ctx context.Context, r casework.Receipt, _ bool) error {
 		k.NeedAnswer(now)
 	} else {
 		k.Need(casework.ContactCustomer, "", 1, now, now)
+		k.Joint = r.Joint
 	}
 	if _, err := w.Case(ctx, r.Number); err != nil {
 		if err := w.Save(ctx, k, k.TakeChanges()); err != nil {
