@@ -25,24 +25,7 @@ const (
 // has changed, and what it is told it takes over by the rules. A lead may get a
 // sibling later, and be told by it before.
 func (w *connection) shareWithSibling(ctx workflow.Context) {
-	told := workflow.GetSignalChannel(ctx, contract.SiblingTells)
-	w.told = append(w.told, told)
-	workflow.GoNamed(ctx, "sibling-tells", func(ctx workflow.Context) {
-		for {
-			if err := workflow.Await(ctx, func() bool { return told.Len() > 0 }); err != nil {
-				return
-			}
-			err := w.change(ctx, func(now time.Time) {
-				var s casework.Shared
-				if told.ReceiveAsync(&s) {
-					w.state.Learn(s, now)
-				}
-			})
-			if err != nil {
-				return
-			}
-		}
-	})
+	hear(ctx, &w.casefile, "sibling-tells", contract.SiblingTells, func(s casework.Shared, now time.Time) { w.state.Learn(s, now) })
 	workflow.GoNamed(ctx, "tell-sibling", w.tellSibling)
 }
 
