@@ -242,10 +242,10 @@ func settleApplication(ctx context.Context, desk doer, store applicationStore, a
 	if err == nil {
 		return nil, store.SettleApplication(ctx, r)
 	}
-	switch casework.AsFault(err).Kind { //nolint:exhaustive // any other fault says nothing about the application
+	switch casework.AsFault(err).Kind {
 	case casework.Conflict, casework.Invalid, casework.NotFound, casework.Forbidden:
 	default:
-		return nil, err
+		return nil, err // it says nothing about the application
 	}
 	// A repeat in a later run of the case is refused though it was this one that applied.
 	k, err := store.Case(ctx, app.Case)

@@ -290,7 +290,7 @@ func TestWhoComesInsteadOfALeadKnowsItsSibling(t *testing.T) {
 		require.Equal(t, first.Number, rec.Joint.Number)
 	}
 	knows := func(i int) bool { return own[i].Joint.Sibling == own[1-i].Number }
-	require.True(t, knows(0) != knows(1), "the later one knows the earlier, which hears of it")
+	require.NotEqual(t, knows(0), knows(1), "the later one knows the earlier, which hears of it")
 	read, err := s.JointReceipt(t.Context(), first.Number)
 	require.NoError(t, err)
 	require.Equal(t, []string{own[0].Number, own[1].Number}, []string{read.Receipts[0].Number, read.Receipts[1].Number})
