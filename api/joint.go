@@ -63,6 +63,7 @@ func (a *API) acceptJointRequest(ctx context.Context, in *struct{ Body casework.
 		if body, err = a.acceptTogether(ctx, external, ours, true); err != nil {
 			return nil, err
 		}
+		a.showLeads(ctx, body.Cases, ours)
 	}
 	for _, r := range others {
 		got, err := a.forward(ctx, r)
@@ -111,6 +112,26 @@ func (a *API) acceptTogether(ctx context.Context, external string, requests []ca
 		}
 	}
 	return out, nil
+}
+
+// showLeads names to staff the leads that new cases of a joint request may belong
+// to. The request is kept: what can't be looked up now is no reason to refuse it.
+func (a *API) showLeads(ctx context.Context, cases []listCase, requests []casework.Request) {
+	if actorOf(ctx).Has(casework.Platform) {
+		return
+	}
+	for i := range cases {
+		c := &cases[i]
+		if c.Status != accepted || c.Applied {
+			continue
+		}
+		leads, err := a.leadsOf(ctx, requests[i], c.Number)
+		if err != nil {
+			callOf(ctx).report(ctx, err)
+			return
+		}
+		c.PossibleLeads = leads
+	}
 }
 
 // beginPart starts the case of one utility of a joint request, or tells the lead

@@ -316,3 +316,16 @@ func TestAJointRequestJoinsLeads(t *testing.T) {
 	require.NotEqual(t, "G8", got.Cases[1].Number)
 	require.Contains(t, w.cases, got.Cases[1].Number)
 }
+
+// Staff are shown which leads the cases of a joint request may belong to.
+func TestLeadsAreShownBesideAJointRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, bothServed)
+	w.keepLead(t, "W9", aLead())
+	first := read[JointAcceptance](t, w.ask(t, asked{as: "service_hall", path: "/v1/joint-requests", body: jointBody("water", "gas")}), 201)
+	require.Equal(t, "W9", first.Cases[0].PossibleLeads[0].Number)
+	body := jointBody("water", "gas")
+	body["external_number"] = "YWTB-2"
+	pushed := read[JointAcceptance](t, w.ask(t, asked{as: "platform", path: "/v1/joint-requests", body: body}), 201)
+	require.Empty(t, pushed.Cases[0].PossibleLeads, "a platform learns of no lead")
+}

@@ -550,3 +550,27 @@ func TestAMessageForTwoUtilitiesJoinsALead(t *testing.T) {
 	both.nonce = "n3"
 	require.True(t, w.answered(w.send(both), 200).Before)
 }
+
+// Two senders of one channel may count alike. What the second asks for is not
+// taken for what the first did, but kept for a person; the same matter, sent by
+// another way, is accepted once.
+func TestTwoSendersUnderOneNumber(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.answered(w.send(post{sender: "ratings", path: "push", body: `[{"Key":"P-1","Name":"甲企业","Project":"2026-340281-35-01-100001"}]`, header: map[string]string{"X-Token": "a secret"}}), 200)
+	s, _ := w.inbox.Senders.Find("secret")
+	send := func(project, nonce string) post {
+		body, err := s.Decrypt.Encrypt(fmt.Appendf(nil, `[{"Key":"P-1","Name":"乙企业","Project":%q}]`, project), []byte("fedcba9876543210"))
+		require.NoError(t, err)
+		return post{sender: "secret", path: "push", body: string(body), nonce: nonce}
+	}
+	other := w.answered(w.send(send("2026-340281-35-01-100002", "n1")), 202)
+	require.Equal(t, "number_of_another", other.Code)
+	kept, err := w.InboxMessage(t.Context(), other.Message)
+	require.NoError(t, err)
+	require.Equal(t, casework.InboxKept, kept.State)
+	same := w.answered(w.send(send("2026-340281 35-01-100001", "n2")), 200)
+	require.True(t, same.Before)
+	require.Equal(t, first.Numbers, same.Numbers)
+	require.Len(t, w.receipts(), 1)
+}

@@ -310,6 +310,9 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, requests []casewo
 	if err != nil {
 		return nil, false, err
 	}
+	if err := another(s, kept, requests); err != nil {
+		return nil, false, err
+	}
 	before = !fresh
 	for _, app := range kept.Applications {
 		before = before && app.State == casework.ApplicationApplied
@@ -343,6 +346,26 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, requests []casewo
 		}
 	}
 	return numbers, before, nil
+}
+
+// another refuses what would be taken for a request that somebody else sent under
+// the same number. The channel is theirs in common: one platform may send in two
+// ways, and two parks may count alike.
+func another(s *senders.Sender, kept casework.JointReceipt, requests []casework.Request) error {
+	differs := func(by casework.Actor, was casework.Request) bool {
+		return by.ID != s.Actor().ID && slices.ContainsFunc(requests, func(r casework.Request) bool { return r.Utility == was.Utility && !r.SameMatter(was) })
+	}
+	for _, receipt := range kept.Receipts {
+		if differs(receipt.By, receipt.Request) {
+			return casework.NumberOfAnother()
+		}
+	}
+	for _, app := range kept.Applications {
+		if differs(app.By, app.Request) {
+			return casework.NumberOfAnother()
+		}
+	}
+	return nil
 }
 
 // acceptOne keeps a request by itself, or as the application of the lead whose
