@@ -299,7 +299,7 @@ func TestStandingClocksShowTheTimeThatIsLeft(t *testing.T) {
 	}
 	require.Equal(t, []string{"联系客户 true 150", "模式101服务时限 true 180", "暂停复核期限 false 60", "升级答复时限 false 1"}, titles)
 	for _, task := range v.Tasks { // the second has no limit of its own, and so the lane's
-		require.True(t, task.Stopped && task.DueAt.IsZero())
+		require.True(t, task.Stopped && task.DueAt.IsZero() && task.UrgentAt.IsZero() && task.UrgentBy == "")
 	}
 	require.Equal(t, []int64{150, 180}, []int64{v.Tasks[0].RemainingMinutes, v.Tasks[1].RemainingMinutes})
 	require.True(t, v.Clock.Since.Equal(k.ReceivedAt))
@@ -392,4 +392,21 @@ func TestStaffAreAddedAndAudited(t *testing.T) {
 	require.Equal(t, 201, w.ask(t, asked{path: "/v1/sessions", body: object{"staff_id": "hall-9", "password": "a long password"}}).Code)
 	q.path = "/v1/staff/system"
 	refused(t, w.ask(t, q), 422, "invalid_input")
+}
+
+// A task shows by which limit it is how urgent, beside its own due moment.
+func TestTaskShowsWhyItIsUrgent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := w.open(t, "W1")
+	d, _ := k.Deadline("W1-T1")
+	d.Due = calendar.Due{At: noon.Add(3 * time.Hour)}
+	lane := *d
+	lane.ID, lane.Limit, lane.Due = casework.LaneDeadline, casework.LaneLimit(casework.Lane101), calendar.Due{At: noon.Add(time.Hour)}
+	k.Deadlines = append(k.Deadlines, lane)
+	w.keep(k)
+	v := read[caseView](t, w.ask(t, asked{as: "auditor", path: "/v1/cases/W1"}), 200)
+	task := v.Tasks[0]
+	require.True(t, task.DueAt.Equal(noon.Add(3*time.Hour)) && task.UrgentAt.Equal(noon.Add(time.Hour)), "%s, %s", task.DueAt, task.UrgentAt)
+	require.Equal(t, casework.LimitName("lane_101"), task.UrgentBy)
 }

@@ -67,7 +67,7 @@ func (a *API) registerPlatforms() {
 	}, a.ignoreMessage)
 	handle(a, route{
 		id: "list-progress-reports", method: http.MethodGet, path: "/v1/progress-reports", tag: "platforms", access: readers,
-		summary: casework.Say("向平台回传的进度及其结果，最新的在前", "what platforms are told of their cases and what became of it, the newest first"),
+		summary: casework.Say("向平台回传的进度及其结果，最新的在前", "what platforms are told of the cases that they follow and what became of it, the newest first"),
 	}, a.listProgress)
 	handle(a, route{
 		id: "progress-report", method: http.MethodGet, path: "/v1/progress-reports/{report}", tag: "platforms", access: readers,

@@ -25,15 +25,15 @@ func (a *API) registerTasks() {
 	readers := forRoles(append([]casework.Role{casework.Auditor}, taskWorkers...)...)
 	handle(a, route{
 		id: "list-tasks", method: http.MethodGet, path: "/v1/tasks", tag: "tasks", access: readers,
-		summary: casework.Say("任务列表，先到期的在前（非督办人员限本部门）", "tasks, due first; of one's own department unless one supervises"),
+		summary: casework.Say("任务列表，最急的在前（非督办人员限本部门）", "tasks, the most urgent first; of one's own department unless one supervises"),
 	}, a.listTasks)
 	handle(a, route{
 		id: "my-tasks", method: http.MethodGet, path: "/v1/tasks/mine", tag: "tasks", access: workers,
-		summary: casework.Say("我的待办", "the open tasks that I hold"),
+		summary: casework.Say("我的待办，最急的在前", "the open tasks that I hold, the most urgent first"),
 	}, a.myTasks)
 	handle(a, route{
 		id: "department-tasks", method: http.MethodGet, path: "/v1/tasks/department", tag: "tasks", access: readers,
-		summary: casework.Say("部门待办", "the open tasks of my department"),
+		summary: casework.Say("部门待办，最急的在前", "the open tasks of my department, the most urgent first"),
 	}, a.departmentTasks)
 	handle(a, route{
 		id: "get-task", method: http.MethodGet, path: "/v1/tasks/{id}", tag: "tasks", access: readers,
@@ -76,6 +76,9 @@ type taskView struct {
 	Address      string            `json:"address"`
 	DueAt        time.Time         `json:"due_at,omitzero" doc:"时限 due; absent while the clock stands"`
 	Stopped      bool              `json:"stopped,omitempty" doc:"计时暂停 the clock stands"`
+	// UrgentAt orders the lists; UrgentBy says which limit it is.
+	UrgentAt time.Time          `json:"urgent_at,omitzero" doc:"最急时限：本任务时限与所卡服务时限中较早者，列表据此排序；停表时没有 the earlier of its own limit and, where supply-on waits for it, the lane's: lists are sorted by it; absent while the clocks stand"`
+	UrgentBy casework.LimitName `json:"urgent_by,omitempty" doc:"最急时限出自哪一项 the limit that urgent_at is of"`
 	// RemainingMinutes is of working time, and there only while the clock stands.
 	RemainingMinutes int64 `json:"remaining_minutes,omitempty" doc:"暂停时剩余的工作分钟 working minutes left while the clock stands"`
 	Provisional      bool  `json:"provisional,omitempty" doc:"暂定：所在年份放假安排未公布 provisional: due in a year without a holiday notice"`
@@ -89,7 +92,7 @@ func viewTask(l casework.TaskLine) taskView {
 	return taskView{
 		Task: l.Task, Title: l.Title(), HolderName: l.Holder(), District: l.District, DistrictName: l.District.Name(),
 		Applicant: l.Applicant, Address: l.Address, DueAt: l.DueAt, Stopped: l.Stopped,
-		RemainingMinutes: minutes(l.Remaining), Provisional: l.Provisional, Overdue: l.Overdue,
+		RemainingMinutes: minutes(l.Remaining), Provisional: l.Provisional, Overdue: l.Overdue, UrgentAt: l.UrgentAt, UrgentBy: l.UrgentBy,
 	}
 }
 
@@ -97,14 +100,12 @@ func viewTask(l casework.TaskLine) taskView {
 func viewTaskOf(k *casework.Case, t *casework.Task, now time.Time) taskView {
 	r := maskRequest(k.Request)
 	line := casework.TaskLine{Task: *t, District: r.Site.District, Applicant: r.Applicant.Name, Address: r.Site.Address}
-	d, ok := k.Deadline(t.ID)
-	if !ok || d.Budget == (calendar.Budget{}) { // its policy has no limit for it
-		d, ok = k.Deadline(casework.LaneDeadline)
-	}
-	if ok {
+	if d := k.TaskDeadline(t.ID); d != nil {
 		line.DueAt, line.Remaining, line.Stopped, line.Provisional = d.Due.At, d.Due.Remaining, d.Due.Stopped, d.Due.Provisional
 		line.Overdue = d.Overdue(now)
 	}
+	urgency := k.Urgency(t)
+	line.UrgentAt, line.UrgentBy = urgency.At, urgency.Limit
 	v := viewTask(line)
 	v.Checklist = k.Checklist(t.Kind)
 	return v

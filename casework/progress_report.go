@@ -1,6 +1,9 @@
 package casework
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // ProgressState is what became of a report of progress.
 type ProgressState string
@@ -17,17 +20,19 @@ const (
 // ProgressStuckAfter is how long a report waits before people are shown it.
 const ProgressStuckAfter = 24 * time.Hour
 
-// ProgressReport is a milestone of a case on its way to the platform that sent
-// the request: each once, and in the order of N.
+// ProgressReport is a milestone of a case on its way to one of those who follow
+// it: each once, and in the order of N.
 type ProgressReport struct {
 	ID          int64         `json:"id"`
 	Case        string        `json:"case"`
+	Follower    int           `json:"follower"` // which of those who follow the case
 	Sender      string        `json:"sender"`
-	External    string        `json:"external"` // the platform's own number
+	External    string        `json:"external"` // the number under which the platform knows the case
 	Utility     Utility       `json:"utility,omitempty"`
-	N           int           `json:"n"` // 1 and up within the case
+	N           int           `json:"n"` // 1 and up for each who follows the case
 	Milestone   Milestone     `json:"milestone"`
-	At          time.Time     `json:"at"` // when it was reached
+	At          time.Time     `json:"at"`                   // when it was reached, as far as the platform is concerned
+	AcceptedAt  time.Time     `json:"accepted_at,omitzero"` // the case's application (受理), if it was
 	Department  Department    `json:"department,omitempty"`
 	Note        Text          `json:"note"`
 	State       ProgressState `json:"state"`
@@ -40,6 +45,15 @@ type ProgressReport struct {
 	AbandonedAt time.Time     `json:"abandoned_at,omitzero"` // the case decided otherwise after it had gone out
 	Sent        *Sent         `json:"sent,omitempty"`
 	LastError   string        `json:"last_error,omitempty"`
+}
+
+// Key names a report to its platform, the same at each try and no other's. That
+// of who followed the case first bears the case and N alone.
+func (r ProgressReport) Key() string {
+	if r.Follower <= 1 {
+		return fmt.Sprintf("%s/%d", r.Case, r.N)
+	}
+	return fmt.Sprintf("%s/%d/%d", r.Case, r.Follower, r.N)
 }
 
 // ProgressFilter selects reports; a zero field selects all.
@@ -65,6 +79,7 @@ type ProgressAttempt struct {
 type Reached struct {
 	Milestone Milestone
 	Round     int // 1 and up: only the clock stands and goes on more than once
+	At        time.Time
 	Event     Event
 }
 
@@ -97,7 +112,7 @@ func ReachedMilestones(events []Event) []Reached {
 			}
 		}
 		rounds[m]++
-		reached = append(reached, Reached{Milestone: m, Round: rounds[m], Event: e})
+		reached = append(reached, Reached{Milestone: m, Round: rounds[m], At: e.At, Event: e})
 	}
 	return reached
 }

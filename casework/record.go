@@ -126,7 +126,7 @@ type TaskFilter struct {
 	Page
 }
 
-// TaskLine is a task as lists show it: due first.
+// TaskLine is a task as lists show it: the most urgent first.
 type TaskLine struct {
 	Task
 	District    District      `json:"district"`
@@ -137,6 +137,9 @@ type TaskLine struct {
 	Stopped     bool          `json:"stopped,omitempty"`
 	Provisional bool          `json:"provisional,omitempty"` // due in a year without a notice yet
 	Overdue     bool          `json:"overdue"`               // derived when read
+
+	UrgentAt time.Time `json:"urgent_at,omitzero"` // see Urgency; zero unless it is open and a clock runs
+	UrgentBy LimitName `json:"urgent_by,omitempty"`
 }
 
 // EscalationFilter selects rungs that fired.

@@ -102,6 +102,7 @@ func TestPlatformsOutside(t *testing.T) {
 	}
 	require.NotEmpty(t, cut.Kept, "the seed sends no garbage as the portal; take another")
 	mend(t, w, cut)
+	mendRow(t, w)
 	complete(t, w)
 }
 
@@ -134,6 +135,33 @@ func mend(t *testing.T, w *sim.World, cut sim.Entry) {
 	require.Equal(t, casework.InboxMended, original.State)
 }
 
+// mendRow corrects the message of a row that was refused: the row counts as
+// accepted then, and its platform sees that.
+func mendRow(t *testing.T, w *sim.World) {
+	t.Helper()
+	row := func() sim.Entry {
+		i := slices.IndexFunc(w.Ledger(), func(e sim.Entry) bool { return e.Direction == sim.Row && e.Wrong == sim.Garbage })
+		require.GreaterOrEqual(t, i, 0, "the seed sends no garbage through tables; take another")
+		return w.Ledger()[i]
+	}
+	require.Equal(t, 2, row().Status)
+	hall := as(casework.ServiceHall)
+	kept, err := demo.All[casework.InboxMessage](t.Context(), hall, "/v1/inbox?state=kept&sender=gonggai")
+	require.NoError(t, err)
+	for _, m := range kept {
+		var whole struct{ Text string }
+		require.NoError(t, hall.Get(t.Context(), "/v1/inbox/"+m.ID, &whole))
+		if !strings.Contains(whole.Text, row().External) {
+			continue
+		}
+		text := strings.NewReplacer(`"lxrsjh":"1380000"`, `"lxrsjh":"13800000009"`, "TEST-9999", "TEST-GSBZ").Replace(whole.Text)
+		var mended casework.InboxMessage
+		require.NoError(t, hall.Post(t.Context(), "/v1/inbox/"+m.ID+"/mend", "mend-"+m.ID, map[string]any{"text": text, "note": "电话核对"}, &mended))
+		require.Equal(t, casework.InboxTakenUp, mended.State, "%+v", mended.Fault)
+	}
+	require.Eventually(t, func() bool { return row().Status == 3 && row().Answer == "" }, 20*time.Second, 100*time.Millisecond, "%+v", row())
+}
+
 // complete works one case of the portal to its end: its platform is told each
 // state once and in order, and the customer's rating comes in.
 func complete(t *testing.T, w *sim.World) {
@@ -157,7 +185,9 @@ func complete(t *testing.T, w *sim.World) {
 	require.Eventually(t, func() bool { return slices.Contains(last(), "completed") }, 20*time.Second, 100*time.Millisecond, fmt.Sprint(last()))
 	require.Equal(t, []sim.State{"received", "accepted", "in_work", "completed"}, last())
 	require.Eventually(t, func() bool {
-		return slices.ContainsFunc(w.Ledger(), func(r sim.Entry) bool { return r.Platform == "rating" && r.External == e.External && r.Good })
+		return slices.ContainsFunc(w.Ledger(), func(r sim.Entry) bool {
+			return r.Platform == "rating" && r.Direction == sim.Sent && r.External == e.Numbers[0] && r.Good
+		})
 	}, 20*time.Second, 100*time.Millisecond, "the rating was not taken")
 	require.NoError(t, w.Await(t.Context(), 10*time.Second))
 	require.True(t, w.Judge().Held(), w.Judge().String())

@@ -145,25 +145,33 @@ type Exchange interface {
 	Adapter
 	Poll(ctx context.Context, limit int) ([]Message, error)
 	Settle(ctx context.Context, m Message, o Outcome) error
+	// SettleAgain writes back that a row which was refused was taken up after
+	// all. It is false where the row is left as it stands: the platform has
+	// changed it, or sent another in its place.
+	SettleAgain(ctx context.Context, m Message, o Outcome) (bool, error)
 	// Write puts a report into its table, once for its key.
 	Write(ctx context.Context, key string, o Outgoing) error
 }
 
-// Report is a state that something we were sent has reached. A platform is told
-// each once and in the order of N.
+// Report is a state that a case has reached. A platform is told each once and in
+// the order of N.
 type Report struct {
 	Sender   string
-	External string // the platform's number of it
+	External string // the number under which the platform knows the case
 	Number   string // our customer-facing number
 	Case     string // the case's own number
 	Utility  casework.Utility
-	N        int // 1 and up, without a gap within the case
+	N        int // 1 and up, without a gap within what it is told of the case
 	State    casework.Milestone
 	At       time.Time
-	By       string // the department that acted, in Chinese
+	Received time.Time // when the case was received
+	Accepted time.Time // when its application was accepted (受理); zero before, and for what has none
+	By       string    // the department that acted, in Chinese
 	Note     casework.Text
-	// Request or Service is what the platform had asked for, for platforms that
-	// want their own fields repeated; nil where it is not at hand.
+	// Request and Service are what the platform had asked for, for platforms that
+	// want their own fields repeated; for one that is told of all cases, the case
+	// as it stands. Of a service other than a connection Request says the same as
+	// far as it can. They are nil where they are not at hand.
 	Request *casework.Request
 	Service *casework.ServiceRequest
 }

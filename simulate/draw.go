@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/curbstop/curbstop/calendar"
+	"github.com/curbstop/curbstop/casework"
 )
 
 // Drawing is a part of the picture of a result.
@@ -52,6 +53,7 @@ const (
 const (
 	blue   = "#0072b2"
 	orange = "#d55e00"
+	amber  = "#e69f00" // gas beside the blue of water
 	pale   = "#dfe7ee"
 	grid   = "#e3e3e3"
 	grey   = "#666"
@@ -117,32 +119,41 @@ func (s span) months(p *pen, top, bottom float64, named bool) {
 	}
 }
 
-// Drawings are the result as pictures: on time by week, queues, load.
+// Drawings are the result as pictures: on time by week, for each utility where
+// both were played; queues; load.
 func (r Result) Drawings() []Drawing {
-	return []Drawing{r.drawOnTime(), r.drawQueues(), r.drawLoad()}
+	if len(r.Utilities) == 0 {
+		return []Drawing{r.drawOnTime("on-time", "受理至"+r.flow()+"按时率", r.Figures), r.drawQueues(), r.drawLoad()}
+	}
+	var all []Drawing
+	for _, p := range r.Utilities {
+		title := p.Utility.Name() + "：受理至通" + p.Utility.Flow() + "按时率"
+		all = append(all, r.drawOnTime("on-time-"+string(p.Utility), title, p.Figures))
+	}
+	return append(all, r.drawQueues(), r.drawLoad())
 }
 
 // drawOnTime: bars for how many were judged, a line for how many of them were
 // on time.
-func (r Result) drawOnTime() Drawing {
+func (r Result) drawOnTime(name, title string, f Figures) Drawing {
 	const height = 230.0
 	var p pen
 	axis := span{r.From, r.To}
 	top, bottom := head, head+height
-	p.title("受理至通水按时率", "supply-on within the limit, by week of acceptance · "+r.Scenario)
+	p.title(title, "supply-on within the limit, by week of acceptance · "+r.Scenario)
 	p.line(left, 40, left+22, 40, blue)
 	p.dot(left+11, 40, blue)
-	p.text(left+28, 44, "start", "#222", fmt.Sprintf("按时率 on time（合计 all %s）", percent(r.Lane.Share(), 2)))
+	p.text(left+28, 44, "start", "#222", fmt.Sprintf("按时率 on time（合计 all %s）", percent(f.Lane.Share(), 2)))
 	p.rect(left+300, 34, 12, 12, pale)
 	p.text(left+318, 44, "start", "#222", "计入案件数 cases judged（右轴 right axis）")
 	most := 0
-	for _, w := range r.Weeks {
+	for _, w := range f.Weeks {
 		most = max(most, w.Judged)
 	}
 	scale := nice(float64(most))
 	var points []string
 	var dots pen
-	for _, w := range r.Weeks {
+	for _, w := range f.Weeks {
 		monday, err := calendar.ParseDate(w.Name)
 		if err != nil {
 			continue
@@ -166,7 +177,7 @@ func (r Result) drawOnTime() Drawing {
 	}
 	p.path(points, blue)
 	p.WriteString(dots.String())
-	return Drawing{"on-time", bottom + foot, p.String()}
+	return Drawing{name, bottom + foot, p.String()}
 }
 
 func point(first bool, x, y float64) string {
@@ -178,13 +189,20 @@ func point(first bool, x, y float64) string {
 }
 
 // drawQueues: a strip for each department with a scale of its own, for one may
-// have a hundred times the queue of another.
+// have a hundred times the queue of another. Gas lies on top of water.
 func (r Result) drawQueues() Drawing {
 	const height, gap = 64.0, 34.0
 	var p pen
 	axis := span{r.From, r.To}
 	p.title("下班时排队的任务", "tasks waiting at the close of each working day; each department has its own scale")
 	y := 56.0
+	if len(r.Utilities) > 0 {
+		for i, u := range r.Utilities {
+			p.rect(left+150*float64(i), 30, 12, 12, colourOf(u.Utility))
+			p.text(left+18+150*float64(i), 41, "start", "#222", u.Utility.Name()+" "+string(u.Utility))
+		}
+		y += 18
+	}
 	for i, d := range r.Departments {
 		most := 0
 		for _, day := range r.Days {
@@ -202,32 +220,89 @@ func (r Result) drawQueues() Drawing {
 				p.text(left-8, at+4, "end", grey, short(scale*share))
 			}
 		}
-		area := []string{point(true, axis.x(r.From), bottom)}
-		for n, day := range r.Days {
-			next := r.To.AddDays(1)
-			if n+1 < len(r.Days) {
-				next = r.Days[n+1].Date
-			}
-			h := bottom - height*float64(day.Left[i])/scale
-			area = append(area, point(false, axis.x(day.Date), h), point(false, axis.x(next), h))
+		// The whole is drawn in the colour of the last utility, what lies below
+		// it over that.
+		areas := []struct {
+			days   []Day
+			colour string
+		}{{r.Days, blue}}
+		if n := len(r.Utilities); n > 0 {
+			areas[0].colour = colourOf(r.Utilities[n-1].Utility)
+			areas = append(areas, areas[0])
+			areas[1].days, areas[1].colour = r.Utilities[0].Days, colourOf(r.Utilities[0].Utility)
 		}
-		area = append(area, point(false, axis.x(r.To.AddDays(1)), bottom), "Z")
-		fmt.Fprintf(&p, `<path d="%s" fill="%s" fill-opacity="0.75"/>`+"\n", strings.Join(area, ""), blue)
+		for _, a := range areas {
+			area := []string{point(true, axis.x(r.From), bottom)}
+			for n, day := range a.days {
+				next := r.To.AddDays(1)
+				if n+1 < len(a.days) {
+					next = a.days[n+1].Date
+				}
+				h := bottom - height*float64(day.Left[i])/scale
+				area = append(area, point(false, axis.x(day.Date), h), point(false, axis.x(next), h))
+			}
+			area = append(area, point(false, axis.x(r.To.AddDays(1)), bottom), "Z")
+			fmt.Fprintf(&p, `<path d="%s" fill="%s" fill-opacity="%s"/>`+"\n", strings.Join(area, ""), a.colour, r.opacity())
+		}
 		y = bottom + gap
 	}
 	return Drawing{"queues", y - gap + foot, p.String()}
 }
 
+// opacity lets the grid shine through one area; of two, the upper one must hide
+// the lower.
+func (r Result) opacity() string {
+	if len(r.Utilities) > 0 {
+		return "1"
+	}
+	return "0.75"
+}
+
+func colourOf(u casework.Utility) string {
+	if u == casework.Gas {
+		return amber
+	}
+	return blue
+}
+
+// bar is a row of the drawing of loads.
+type bar struct {
+	title, colour string
+	Load
+}
+
+// bars are a row for each department, or for each of its utilities where both
+// were played.
+func (r Result) bars() []bar {
+	var all []bar
+	for i, d := range r.Departments {
+		title := fmt.Sprintf("%s %s", d.Department.Name(), d.Department)
+		if len(r.Utilities) == 0 {
+			all = append(all, bar{title, blue, d})
+		}
+		for n, p := range r.Utilities {
+			if n > 0 {
+				title = ""
+			}
+			all = append(all, bar{strings.TrimSpace(title + " " + p.Utility.Name()), colourOf(p.Utility), p.Departments[i]})
+		}
+	}
+	return all
+}
+
 // drawLoad: a bar for each department, full where its people always had a task
 // in hand.
 func (r Result) drawLoad() Drawing {
-	const row, bar = 34.0, 18.0
-	const begin = left + 150
-	const length = 430.0
+	const row, thick = 34.0, 18.0
+	begin, length := left+150, 430.0
+	if len(r.Utilities) > 0 {
+		begin, length = left+190, 390
+	}
+	bars := r.bars()
 	var p pen
 	p.title("部门负荷", "share of working time with a task in hand; wait from ready to begun, working hours")
 	top := 56.0
-	bottom := top + row*float64(len(r.Departments))
+	bottom := top + row*float64(len(bars))
 	for i := range 6 {
 		x := begin + length*float64(i)/5
 		p.line(x, top-4, x, bottom, grid)
@@ -236,14 +311,14 @@ func (r Result) drawLoad() Drawing {
 	p.text(begin+length+90, 44, "end", grey, "人数 people")
 	p.text(begin+length+190, 44, "end", grey, "平均等待 wait")
 	p.text(begin+length+250, 44, "end", grey, "P95")
-	for i, d := range r.Departments {
+	for i, d := range bars {
 		y := top + row*float64(i)
-		colour := blue
+		colour := d.colour
 		if d.Utilisation > 0.9 {
 			colour = orange
 		}
-		p.text(begin-10, y+18, "end", "#222", fmt.Sprintf("%s %s", d.Department.Name(), d.Department))
-		p.rect(begin, y+5, length*min(d.Utilisation, 1), bar, colour)
+		p.text(begin-10, y+18, "end", "#222", d.title)
+		p.rect(begin, y+5, length*min(d.Utilisation, 1), thick, colour)
 		p.text(begin+length*min(d.Utilisation, 1)+6, y+18, "start", "#222", percent(d.Utilisation, 0))
 		p.text(begin+length+90, y+18, "end", "#222", number(d.People))
 		p.text(begin+length+190, y+18, "end", "#222", hours(d.MeanWait)+" h")
@@ -257,7 +332,7 @@ func DrawTrials(q Question, trials []Trial) Drawing {
 	const height = 230.0
 	var p pen
 	top, bottom := head, head+height
-	p.title(q.Department.Name()+"人数与按时率", "on-time rate by number of "+string(q.Department)+" people or crews")
+	p.title(q.subject()+"人数与按时率", "on-time rate by number of "+q.Teams()+" people or crews")
 	p.line(left, 40, left+22, 40, blue)
 	during := "全年 whole run"
 	if len(q.Months) > 0 {
@@ -278,7 +353,7 @@ func DrawTrials(q Question, trials []Trial) Drawing {
 	every := max((len(trials)+29)/30, 1)
 	var points []string
 	for i, t := range trials {
-		x, y := left+step*float64(i+1), bottom-height*t.Result.During(q.Months).Share()
+		x, y := left+step*float64(i+1), bottom-height*q.Share(t.Result)
 		points = append(points, point(i == 0, x, y))
 		colour := blue
 		if q.Keep > 0 && q.Reached(t.Result) {

@@ -21,8 +21,23 @@ type Result struct {
 	From     calendar.Date `json:"from"`
 	To       calendar.Date `json:"to"`
 
+	Figures
+	// Utilities are the same figures of each utility, where both were played.
+	Utilities []Part `json:"utilities,omitempty"`
+
+	gasOnly bool
+}
+
+// Part are the figures of one utility.
+type Part struct {
+	Utility casework.Utility `json:"utility"`
+	Figures
+}
+
+// Figures are what was counted.
+type Figures struct {
 	Cases       Cases   `json:"cases"`
-	Lane        Rate    `json:"lane"`   // supply-on within the lane's limit, both lanes together
+	Lane        Rate    `json:"lane"`   // supply-on within the case's limit, all lanes together
 	Limits      []Rate  `json:"limits"` // every limit by its name, lanes first
 	Months      []Rate  `json:"months"` // the lane's, by the month of acceptance (受理)
 	Weeks       []Rate  `json:"weeks"`  // the lane's, by the Monday of the week of acceptance
@@ -64,10 +79,12 @@ type Count struct {
 	N    int    `json:"n"`
 }
 
-// Load is the work of one department. Hours are working hours.
+// Load is the work of one department, or its part of one utility: then its
+// people are those who may do it, and the utilisation is what it takes of their
+// time. Hours are working hours.
 type Load struct {
 	Department   casework.Department `json:"department"`
-	People       int                 `json:"people"`
+	People       int                 `json:"people"`         // who may do such tasks
 	Tasks        int                 `json:"tasks"`          // completed
 	MeanWait     float64             `json:"mean_wait"`      // hours from when a task could be begun to when it was
 	P95Wait      float64             `json:"p95_wait"`       // hours; 95 of 100 tasks waited no longer
@@ -88,10 +105,10 @@ type Day struct {
 type tally struct {
 	received, closed, withdrawn, upgrades int
 	tasks, cancelled                      int
+	open, openTasks                       int // at the end
 	limits                                map[casework.LimitName]*Rate
 	months, weeks                         map[string]*Rate
 	rungs                                 map[casework.RungName]int
-	days                                  []calendar.Date
 }
 
 func newTally(y *year) *tally {
@@ -175,63 +192,100 @@ func (t *tally) judge(d *casework.Deadline, onTime bool) {
 	}
 }
 
+// tallies are those that a case counts for.
+func (y *year) tallies(f *file) [2]*tally {
+	return [2]*tally{y.all, y.of[slices.Index(utilities, f.who.utility)]}
+}
+
 // close notes what is left at the close of a working day.
-func (t *tally) close(y *year, d calendar.Date) {
-	t.days = append(t.days, d)
+func (y *year) close(d calendar.Date) {
+	y.closed = append(y.closed, d)
 	for _, o := range y.offices {
-		o.left = append(o.left, o.waiting)
+		o.all.left = append(o.all.left, o.all.waiting)
+		for i := range o.of {
+			o.of[i].left = append(o.of[i].left, o.of[i].waiting)
+		}
 	}
 }
 
 // result sums up at the end of the last day.
-func (t *tally) result(y *year) Result {
-	open, openTasks := 0, 0
-	for _, f := range y.files {
-		if f.k.Kind == casework.ConnectionCase {
-			open++
-		}
-		openTasks += len(f.k.Tasks)
-		for i := range f.k.Deadlines {
-			// A deadline that passed will not be met in time any more.
-			if d := &f.k.Deadlines[i]; d.Overdue(y.end) {
-				t.judge(d, false)
-			}
-		}
-	}
+func (y *year) result() Result {
 	res := Result{
 		Scenario: y.Name, Policy: y.Policy.Version, Calendar: y.Notices.Version(), Seed: y.Seed, From: y.From, To: y.To,
+	}
+	for _, f := range y.files {
+		for _, t := range y.tallies(f) {
+			t.left(y, f)
+		}
+	}
+	var counts []*count
+	for _, o := range y.offices {
+		counts = append(counts, &o.all)
+	}
+	res.Figures = y.figures(y.all, counts, func(*work) bool { return true })
+	res.gasOnly = !y.Plays(casework.Water)
+	if y.Gas == nil || res.gasOnly {
+		return res
+	}
+	for i, u := range utilities {
+		for n, o := range y.offices {
+			counts[n] = &o.of[i]
+		}
+		of := func(w *work) bool { return w.file.who.utility == u }
+		res.Utilities = append(res.Utilities, Part{u, y.figures(y.of[i], counts, of)})
+	}
+	return res
+}
+
+// left counts a case that is open at the end.
+func (t *tally) left(y *year, f *file) {
+	if f.k.Kind == casework.ConnectionCase {
+		t.open++
+	}
+	t.openTasks += len(f.k.Tasks)
+	for i := range f.k.Deadlines {
+		// A deadline that passed will not be met in time any more.
+		if d := &f.k.Deadlines[i]; d.Overdue(y.end) {
+			t.judge(d, false)
+		}
+	}
+}
+
+// figures sums up one tally, with the counts of each office.
+func (y *year) figures(t *tally, counts []*count, of func(*work) bool) Figures {
+	f := Figures{
 		Cases: Cases{
-			Received: t.received, Closed: t.closed, Withdrawn: t.withdrawn, Open: open, Upgrades: t.upgrades,
-			Tasks: t.tasks, Cancelled: t.cancelled, OpenTasks: openTasks,
+			Received: t.received, Closed: t.closed, Withdrawn: t.withdrawn, Open: t.open, Upgrades: t.upgrades,
+			Tasks: t.tasks, Cancelled: t.cancelled, OpenTasks: t.openTasks,
 		},
 		Lane: Rate{Name: "lane"}, Months: listed(t.months), Weeks: listed(t.weeks),
 	}
-	for _, l := range []casework.Lane{casework.Lane101, casework.Lane201} {
-		if r, ok := t.limits[casework.LaneLimit(l)]; ok {
-			res.Lane.Judged += r.Judged
-			res.Lane.OnTime += r.OnTime
-			res.Limits = append(res.Limits, *r)
+	for _, l := range []casework.LimitName{casework.LaneLimit(casework.Lane101), casework.LaneLimit(casework.Lane201), casework.DesignedLaneLimit} {
+		if r, ok := t.limits[l]; ok {
+			f.Lane.Judged += r.Judged
+			f.Lane.OnTime += r.OnTime
+			f.Limits = append(f.Limits, *r)
 		}
 	}
 	for _, spec := range casework.Specs() {
 		if r, ok := t.limits[spec.Limit]; ok {
-			res.Limits = append(res.Limits, *r)
+			f.Limits = append(f.Limits, *r)
 		}
 	}
 	for _, rung := range y.Policy.Ladder {
-		res.Rungs = append(res.Rungs, Count{string(rung.Name), t.rungs[rung.Name]})
+		f.Rungs = append(f.Rungs, Count{string(rung.Name), t.rungs[rung.Name]})
 	}
-	for _, o := range y.offices {
-		res.Departments = append(res.Departments, o.load(y))
+	for i, o := range y.offices {
+		f.Departments = append(f.Departments, o.load(y, counts[i], of))
 	}
-	for i, d := range t.days {
+	for i, d := range y.closed {
 		day := Day{Date: d}
-		for _, o := range y.offices {
-			day.Left = append(day.Left, o.left[i])
+		for _, c := range counts {
+			day.Left = append(day.Left, c.left[i])
 		}
-		res.Days = append(res.Days, day)
+		f.Days = append(f.Days, day)
 	}
-	return res
+	return f
 }
 
 func listed(m map[string]*Rate) []Rate {
@@ -242,21 +296,26 @@ func listed(m map[string]*Rate) []Rate {
 	return rates
 }
 
-func (o *office) load(y *year) Load {
-	from := y.From.At(0)
-	busy := o.busy
+// load sums up one count of an office, and what is still under way of it.
+func (o *office) load(y *year, c *count, of func(*work) bool) Load {
+	busy, inHand := c.busy, 0
 	for _, w := range o.inHand {
-		busy += y.cal.Between(w.begun, y.end)
+		if of(w) {
+			busy += y.cal.Between(w.begun, y.end)
+			inHand++
+		}
 	}
-	l := Load{Department: o.department, People: o.people, Tasks: o.tasks, LongestQueue: o.longest, LeftAtTheEnd: o.waiting, InHandAtEnd: len(o.inHand)}
-	if capacity := time.Duration(o.people) * y.cal.Between(from, y.end); capacity > 0 {
+	l := Load{Department: o.department, People: c.people, Tasks: c.tasks, LongestQueue: c.longest, LeftAtTheEnd: c.waiting, InHandAtEnd: inHand}
+	if capacity := time.Duration(c.people) * y.cal.Between(y.From.At(0), y.end); capacity > 0 {
 		l.Utilisation = float64(busy) / float64(capacity)
 	}
 	// What waits still has waited so far: it is the longest of all.
-	waits := slices.Clone(o.waits)
+	waits := slices.Clone(c.waits)
 	for _, list := range o.lists {
 		for _, w := range list {
-			waits = append(waits, y.cal.Between(w.ready, y.end))
+			if of(w) {
+				waits = append(waits, y.cal.Between(w.ready, y.end))
+			}
 		}
 	}
 	if len(waits) == 0 {
@@ -274,7 +333,7 @@ func (o *office) load(y *year) Load {
 
 // During gives the lane's rate over some months of the year, 1 to 12; over all
 // where none is named.
-func (r Result) During(months []int) Rate {
+func (r Figures) During(months []int) Rate {
 	if len(months) == 0 {
 		return r.Lane
 	}
@@ -290,7 +349,7 @@ func (r Result) During(months []int) Rate {
 
 // Worst is the month in which the lane's rate was lowest; false where none was
 // judged.
-func (r Result) Worst() (Rate, bool) {
+func (r Figures) Worst() (Rate, bool) {
 	var judged []Rate
 	for _, m := range r.Months {
 		if m.Judged > 0 {
@@ -304,6 +363,6 @@ func (r Result) Worst() (Rate, bool) {
 }
 
 // Slowest is the department whose tasks wait longest on average.
-func (r Result) Slowest() Load {
+func (r Figures) Slowest() Load {
 	return slices.MaxFunc(r.Departments, func(a, b Load) int { return cmp.Compare(a.MeanWait, b.MeanWait) })
 }

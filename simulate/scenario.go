@@ -37,6 +37,29 @@ type Scenario struct {
 	Authority map[casework.PermitRoute]Distribution `yaml:"authority"`
 	Customers Customers                             `yaml:"customers"`
 	Travel    Travel                                `yaml:"travel"`
+	// Gas is what is asked of the gas company beside all this; where it is
+	// absent, water alone is played.
+	Gas *GasDemand `yaml:"gas"`
+}
+
+// GasDemand are the requests for gas, and what only they know. Districts,
+// lanes, shares, services and the customers' delays of the scenario hold for
+// both utilities.
+type GasDemand struct {
+	Requests Requests  `yaml:"requests"`
+	Shares   GasShares `yaml:"shares"`
+}
+
+// GasShares are how often a connection to gas goes which way, from 0 to 1.
+type GasShares struct {
+	Joint        float64 `yaml:"joint"`          // of the requests for water: gas is asked for in the same request
+	Residential  float64 `yaml:"residential"`    // of the cases: a natural person; the others are organisations
+	NoCreditCode float64 `yaml:"no_credit_code"` // of the organisations: accepted without, the code is brought later
+	Designed     float64 `yaml:"designed"`       // of the cases: too large for the short way
+	Revised      float64 `yaml:"revised"`        // of the quotes: the customer wants another design
+	Online       float64 `yaml:"online"`         // of the agreements and signatures: by the customer's own code, not on paper
+	CardMeter    float64 `yaml:"card_meter"`     // of the meters: paid ahead, with a card
+	Hazard       float64 `yaml:"hazard"`         // of the safety checks: remedied, then checked again
 }
 
 // Requests are how many come in on a working day.
@@ -61,9 +84,10 @@ type Shares struct {
 	Withdrawn     float64                         `yaml:"withdrawn"`           // of the cases, if supply is not on by then
 }
 
-// Team is people or crews who work in the same districts.
+// Team is people or crews who work in the same districts, for the same utility.
 type Team struct {
 	Districts []casework.District `yaml:"districts"` // empty: the whole city
+	Utilities []casework.Utility  `yaml:"utilities"` // empty: water and gas alike
 	People    int                 `yaml:"people"`    // a crew counts as one
 }
 
@@ -73,6 +97,9 @@ type Customers struct {
 	FollowUpAfter     Distribution `yaml:"follow_up_after"`    // to the date of the next follow-up
 	ConfirmDesign     Distribution `yaml:"confirm_design"`     // when they confirm later
 	ConfirmAcceptance Distribution `yaml:"confirm_acceptance"` // of the finished work
+	AgreeQuote        Distribution `yaml:"agree_quote"`        // gas: to say yes or no to the quote
+	SignContracts     Distribution `yaml:"sign_contracts"`     // gas: to sign, online or on paper
+	CompleteDeferred  Distribution `yaml:"complete_deferred"`  // gas: to bring the credit code
 	Withdraw          Distribution `yaml:"withdraw"`           // from the request to the withdrawal
 }
 
@@ -82,11 +109,39 @@ type Travel struct {
 	Minutes map[casework.District]Distribution `yaml:"minutes"` // "*" for the districts that are not named
 }
 
-//go:embed example.yaml
-var example []byte
+// The scenario files to begin with.
+var (
+	//go:embed example.yaml
+	example []byte
+	//go:embed city.yaml
+	city []byte
+)
 
-// Example is a scenario file to begin with: a plausible year of Wuhu's.
+// Example is a scenario file to begin with: a plausible year of a water company.
 func Example() []byte { return slices.Clone(example) }
+
+// City is the same for a city whose water and gas companies work together.
+func City() []byte { return slices.Clone(city) }
+
+// Plays tells whether requests for a utility come in.
+func (s Scenario) Plays(u casework.Utility) bool {
+	if u == casework.Gas {
+		return s.Gas != nil
+	}
+	return s.Requests.rate() > 0
+}
+
+// rate is how many requests come in on an ordinary working day.
+func (r Requests) rate() float64 {
+	sum := 0.0
+	for _, channel := range sorted(r.PerWorkingDay) {
+		sum += r.PerWorkingDay[channel]
+	}
+	return sum
+}
+
+// utilities are those that can be played, in the order of their places.
+var utilities = []casework.Utility{casework.Water, casework.Gas}
 
 // Parse reads and judges a scenario file. An error names the line, or every
 // field that is wrong, in Chinese and English.
@@ -143,6 +198,7 @@ func (s Scenario) validate() error {
 	c.Require(s.To.Before(s.From.AddDays(maxSpan)), "to", casework.Say("最多模拟五年", "at most five years"))
 	s.validateRequests(&c)
 	s.validateShares(&c)
+	s.validateGas(&c)
 	s.validateStaff(&c)
 	for _, part := range []struct {
 		field string
@@ -164,7 +220,8 @@ func (s Scenario) validate() error {
 		delay Distribution
 	}{
 		{"survey_ahead", s.Customers.SurveyAhead}, {"follow_up_after", s.Customers.FollowUpAfter}, {"confirm_design", s.Customers.ConfirmDesign},
-		{"confirm_acceptance", s.Customers.ConfirmAcceptance}, {"withdraw", s.Customers.Withdraw},
+		{"confirm_acceptance", s.Customers.ConfirmAcceptance}, {"withdraw", s.Customers.Withdraw}, {"agree_quote", s.Customers.AgreeQuote},
+		{"sign_contracts", s.Customers.SignContracts}, {"complete_deferred", s.Customers.CompleteDeferred},
 	} {
 		if d.delay.given() {
 			d.delay.check(&c, "customers."+d.field)
@@ -193,19 +250,8 @@ func (d Distribution) given() bool {
 }
 
 func (s Scenario) validateRequests(c *casework.Check) {
-	sum := 0.0
-	for _, channel := range sorted(s.Requests.PerWorkingDay) {
-		field, rate := "requests.per_working_day."+string(channel), s.Requests.PerWorkingDay[channel]
-		c.Require(channel.Valid(), field, casework.Sayf("没有这个渠道；应为：%v", "no such channel; one of: %v", casework.Channels()))
-		c.Require(upTo(rate, maxPerDay), field, casework.Sayf("应在 0 至 %d 之间", "must be between 0 and %d", maxPerDay))
-		sum += rate
-	}
-	c.Require(sum > 0, "requests.per_working_day", casework.Say("请写明各渠道每个工作日的来件数", "say how many requests each channel brings on a working day"))
-	for _, month := range sorted(s.Requests.Months) {
-		field := fmt.Sprintf("requests.months.%d", month)
-		c.Require(month >= 1 && month <= 12, field, casework.Say("月份应为 1 至 12", "a month is 1 to 12"))
-		c.Require(upTo(s.Requests.Months[month], 100), field, casework.Say("倍数应在 0 至 100 之间", "a factor is between 0 and 100"))
-	}
+	s.Requests.check(c, "requests")
+	c.Require(s.Requests.rate() > 0 || s.Gas != nil, "requests.per_working_day", noRequests)
 	weights(c, "districts", s.Districts, func(d casework.District) error { return d.Check() })
 	if len(s.Lanes) > 0 {
 		weights(c, "lanes", s.Lanes, func(l casework.Lane) error {
@@ -214,6 +260,41 @@ func (s Scenario) validateRequests(c *casework.Check) {
 			}
 			return casework.Refuse(casework.Invalid, "unknown_lane", casework.Say("应为 101 或 201", "must be 101 or 201"))
 		})
+	}
+}
+
+var noRequests = casework.Say("请写明各渠道每个工作日的来件数", "say how many requests each channel brings on a working day")
+
+func (r Requests) check(c *casework.Check, at string) {
+	for _, channel := range sorted(r.PerWorkingDay) {
+		field, rate := at+".per_working_day."+string(channel), r.PerWorkingDay[channel]
+		c.Require(channel.Valid(), field, casework.Sayf("没有这个渠道；应为：%v", "no such channel; one of: %v", casework.Channels()))
+		c.Require(upTo(rate, maxPerDay), field, casework.Sayf("应在 0 至 %d 之间", "must be between 0 and %d", maxPerDay))
+	}
+	for _, month := range sorted(r.Months) {
+		field := fmt.Sprintf("%s.months.%d", at, month)
+		c.Require(month >= 1 && month <= 12, field, casework.Say("月份应为 1 至 12", "a month is 1 to 12"))
+		c.Require(upTo(r.Months[month], 100), field, casework.Say("倍数应在 0 至 100 之间", "a factor is between 0 and 100"))
+	}
+}
+
+func (s Scenario) validateGas(c *casework.Check) {
+	if s.Gas == nil {
+		return
+	}
+	s.Gas.Requests.check(c, "gas.requests")
+	of := &s.Gas.Shares
+	c.Require(s.Gas.Requests.rate() > 0 || of.Joint > 0, "gas.requests.per_working_day", noRequests)
+	c.Require(s.Requests.rate() > 0 || of.Joint == 0, "gas.shares.joint",
+		casework.Say("水气联办须有用水来件（requests）", "joint requests need requests for water"))
+	for _, share := range []struct {
+		field   string
+		x, most float64
+	}{
+		{"joint", of.Joint, 1}, {"residential", of.Residential, 1}, {"no_credit_code", of.NoCreditCode, 1}, {"designed", of.Designed, 1},
+		{"revised", of.Revised, maxRepeat}, {"online", of.Online, 1}, {"card_meter", of.CardMeter, 1}, {"hazard", of.Hazard, maxRepeat},
+	} {
+		c.Require(upTo(share.x, share.most), "gas.shares."+share.field, casework.Sayf("应在 0 至 %v 之间", "must be between 0 and %v", share.most))
 	}
 }
 
@@ -261,19 +342,28 @@ func (s Scenario) validateStaff(c *casework.Check) {
 					c.Nested(at+".districts", d.Check())
 				}
 			}
-		}
-	}
-	// Whoever a task may fall to must be there in every district that cases come from.
-	for _, department := range working {
-		var without []string
-		for _, d := range sorted(s.Districts) {
-			covered := slices.ContainsFunc(s.Staff[department], func(t Team) bool { return t.covers(d) })
-			if s.Districts[d] > 0 && !covered {
-				without = append(without, string(d))
+			for _, u := range team.Utilities {
+				c.Require(u.Valid(), at+".utilities", casework.Sayf("应为：%v", "must be one of: %v", utilities))
 			}
 		}
-		c.Require(len(without) == 0, "staff."+string(department),
-			casework.Sayf("以下区县无人负责：%v", "nobody covers these districts: %v", without))
+	}
+	// Whoever a task may fall to must be there in every district that cases come
+	// from, for every utility.
+	for _, department := range working {
+		for _, u := range utilities {
+			var without []string
+			for _, d := range sorted(s.Districts) {
+				covered := slices.ContainsFunc(s.Staff[department], func(t Team) bool { return t.covers(d, u) })
+				if s.Districts[d] > 0 && s.Plays(u) && !covered {
+					without = append(without, string(d))
+				}
+			}
+			say := casework.Sayf("以下区县无人负责：%v", "nobody covers these districts: %v", without)
+			if s.Gas != nil {
+				say = casework.Sayf("以下区县的%[1]s无人负责：%[3]v", "nobody covers %[2]s in these districts: %[3]v", u.Name(), u, without)
+			}
+			c.Require(len(without) == 0, "staff."+string(department), say)
+		}
 	}
 }
 
@@ -283,45 +373,66 @@ var working = []casework.Department{
 	casework.Department(casework.ServiceHall), casework.Department(casework.Hotline),
 }
 
-func (t Team) covers(d casework.District) bool {
-	return len(t.Districts) == 0 || slices.Contains(t.Districts, casework.AllDistricts) || slices.Contains(t.Districts, d)
+func (t Team) covers(d casework.District, u casework.Utility) bool {
+	return (len(t.Districts) == 0 || slices.Contains(t.Districts, casework.AllDistricts) || slices.Contains(t.Districts, d)) && t.serves(u)
+}
+
+func (t Team) serves(u casework.Utility) bool {
+	return len(t.Utilities) == 0 || slices.Contains(t.Utilities, u)
+}
+
+// among tells whether a team is meant by a department's teams: all of them, or
+// those for one utility alone.
+func (t Team) among(u casework.Utility) bool {
+	return u == "" || len(t.Utilities) == 1 && t.Utilities[0] == u
 }
 
 // sorted gives the keys of a map in an order that does not change.
 func sorted[K ~string | ~int, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
-// People is how many people or crews a department has.
-func (s Scenario) People(d casework.Department) int {
+// People is how many people or crews a department has; with a utility, in its
+// teams for that alone.
+func (s Scenario) People(d casework.Department, u casework.Utility) int {
 	n := 0
 	for _, t := range s.Staff[d] {
-		n += t.People
+		if t.among(u) {
+			n += t.People
+		}
 	}
 	return n
 }
 
 // WithPeople gives the scenario with another number of people in a department,
-// shared out over its teams as the file does, and at least one a team.
-func (s Scenario) WithPeople(d casework.Department, n int) (Scenario, error) {
-	teams := s.Staff[d]
-	if !d.Valid() || len(teams) == 0 {
-		return Scenario{}, fmt.Errorf("模拟文件中没有部门“%s”的人员 the scenario has no staff of department %q", d, string(d))
+// shared out over its teams as the file does, and at least one a team. With a
+// utility it is its teams for that alone.
+func (s Scenario) WithPeople(d casework.Department, u casework.Utility, n int) (Scenario, error) {
+	var teams []int
+	for i, t := range s.Staff[d] {
+		if t.among(u) {
+			teams = append(teams, i)
+		}
 	}
-	if n < len(teams) || n > maxPeople {
+	switch {
+	case u != "" && !u.Valid():
+		return Scenario{}, fmt.Errorf("没有这种能源：%q，应为 water 或 gas no such utility: %[1]q; water or gas", string(u))
+	case !d.Valid() || len(s.Staff[d]) == 0:
+		return Scenario{}, fmt.Errorf("模拟文件中没有部门“%s”的人员 the scenario has no staff of department %q", d, string(d))
+	case len(teams) == 0:
+		return Scenario{}, fmt.Errorf("%s没有只办%s的班组 %s has no team for %s alone", d.Name(), u.Name(), d, u)
+	case n < len(teams) || n > maxPeople:
 		return Scenario{}, fmt.Errorf("%s有 %d 个班组，人数应在 %[2]d 至 %d 之间 %s has %[2]d teams: its people must be between %[2]d and %[3]d",
 			d.Name(), len(teams), maxPeople, d)
 	}
-	total := s.People(d)
-	shared := slices.Clone(teams)
-	left := n
-	for i := range shared {
+	total := s.People(d, u)
+	was, shared := s.Staff[d], slices.Clone(s.Staff[d])
+	for _, i := range teams {
 		shared[i].People = 1
-		left--
 	}
 	// One after the other goes to the team that has the least of its share.
-	for range left {
-		best := 0
-		for i := range shared {
-			if owed(shared[i].People, teams[i].People, n, total) > owed(shared[best].People, teams[best].People, n, total) {
+	for range n - len(teams) {
+		best := teams[0]
+		for _, i := range teams {
+			if owed(shared[i].People, was[i].People, n, total) > owed(shared[best].People, was[best].People, n, total) {
 				best = i
 			}
 		}

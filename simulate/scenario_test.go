@@ -58,21 +58,21 @@ func TestWithPeople(t *testing.T) {
 	s, err := Parse(Example())
 	require.NoError(t, err)
 	for n, want := range map[int][]int{2: {1, 1}, 3: {2, 1}, 10: {7, 3}, 29: {19, 10}, 58: {38, 20}} {
-		staffed, err := s.WithPeople("engineering", n)
+		staffed, err := s.WithPeople("engineering", "", n)
 		require.NoError(t, err)
 		var got []int
 		for _, team := range staffed.Staff["engineering"] {
 			got = append(got, team.People)
 		}
 		require.Equal(t, want, got)
-		require.Equal(t, n, staffed.People("engineering"))
+		require.Equal(t, n, staffed.People("engineering", ""))
 	}
-	require.Equal(t, 29, s.People("engineering"), "the scenario itself was changed")
+	require.Equal(t, 29, s.People("engineering", ""), "the scenario itself was changed")
 	for _, n := range []int{1, maxPeople + 1} {
-		_, err = s.WithPeople("engineering", n)
+		_, err = s.WithPeople("engineering", "", n)
 		require.ErrorContains(t, err, "its people must be between 2 and 10000")
 	}
-	_, err = s.WithPeople("crews", 3)
+	_, err = s.WithPeople("crews", "", 3)
 	require.ErrorContains(t, err, `no staff of department "crews"`)
 }
 

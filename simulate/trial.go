@@ -13,8 +13,11 @@ import (
 // Question asks how many people or crews a department needs.
 type Question struct {
 	Department casework.Department `json:"department"`
-	From       int                 `json:"from"` // the fewest that are tried; 0: one a team
-	To         int                 `json:"to"`   // the most; 0: three times as many as the scenario has, at least twenty
+	// Utility asks about the department's teams for it alone, and counts its
+	// cases only; empty: all of them.
+	Utility casework.Utility `json:"utility,omitempty"`
+	From    int              `json:"from"` // the fewest that are tried; 0: one a team
+	To      int              `json:"to"`   // the most; 0: three times as many as the scenario has, at least twenty
 	// Keep is the share of cases, 0 to 1, that must have supply on within the
 	// lane's limit; the first number that reaches it ends the trials. 0 tries all.
 	Keep float64 `json:"keep,omitempty"`
@@ -30,8 +33,37 @@ type Trial struct {
 
 // Reached tells whether a result keeps what is asked.
 func (q Question) Reached(r Result) bool {
-	rate := r.During(q.Months)
+	rate := q.of(r).During(q.Months)
 	return rate.Judged > 0 && rate.Share() >= q.Keep
+}
+
+// of are the figures that a question is about.
+func (q Question) of(r Result) Figures {
+	for _, p := range r.Utilities {
+		if p.Utility == q.Utility {
+			return p.Figures
+		}
+	}
+	return r.Figures
+}
+
+// Share is the on-time rate that a question is about.
+func (q Question) Share(r Result) float64 { return q.of(r).During(q.Months).Share() }
+
+// subject names the department in Chinese, with the utility if one is named.
+func (q Question) subject() string {
+	if q.Utility == "" {
+		return q.Department.Name()
+	}
+	return q.Department.Name() + "（" + q.Utility.Name() + "）"
+}
+
+// Teams are the department as the command line names it.
+func (q Question) Teams() string {
+	if q.Utility == "" {
+		return string(q.Department)
+	}
+	return string(q.Department) + "/" + string(q.Utility)
 }
 
 // Try runs a scenario with one number of people after the other, each with the
@@ -39,10 +71,16 @@ func (q Question) Reached(r Result) bool {
 // each other use all processors; what they give does not hang on that.
 func Try(ctx context.Context, s Scenario, o Options, q Question, tell func(Trial)) ([]Trial, error) {
 	if q.From == 0 {
-		q.From = max(len(s.Staff[q.Department]), 1)
+		teams := 0
+		for _, t := range s.Staff[q.Department] {
+			if t.among(q.Utility) {
+				teams++
+			}
+		}
+		q.From = max(teams, 1)
 	}
 	if q.To == 0 {
-		q.To = max(3*s.People(q.Department), 20)
+		q.To = max(3*s.People(q.Department, q.Utility), 20)
 	}
 	if q.From > q.To {
 		return nil, fmt.Errorf("人数范围 %d..%d 颠倒 the range %[1]d..%[2]d is empty", q.From, q.To)
@@ -54,7 +92,7 @@ func Try(ctx context.Context, s Scenario, o Options, q Question, tell func(Trial
 		group, ctx := errgroup.WithContext(ctx)
 		for i := range batch {
 			group.Go(func() error {
-				staffed, err := s.WithPeople(q.Department, next+i)
+				staffed, err := s.WithPeople(q.Department, q.Utility, next+i)
 				if err != nil {
 					return err
 				}

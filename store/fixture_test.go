@@ -36,9 +36,15 @@ func open(t testing.TB) *store.Store {
 
 func openAt(t testing.TB, url, keys string) *store.Store {
 	t.Helper()
+	return openIn(t, url, keys, at(4, 12, 0))
+}
+
+// openIn is openAt at a moment.
+func openIn(t testing.TB, url, keys string, now time.Time) *store.Store {
+	t.Helper()
 	ring, err := seal.ParseRing(keys)
 	require.NoError(t, err)
-	s, err := store.Open(t.Context(), url, store.Options{Ring: ring, Now: func() time.Time { return at(4, 12, 0) }})
+	s, err := store.Open(t.Context(), url, store.Options{Ring: ring, Now: func() time.Time { return now }})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

@@ -315,36 +315,47 @@ func (s *Store) TakeUp(ctx context.Context, i casework.InboxItem) error {
 	return failed("note an item", s.db.WithContext(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error)
 }
 
-// NoteSender notes which sender brought an accepted request, and the number
-// under which it knows it, so that it is told of the progress. The first note
-// stays.
-func (s *Store) NoteSender(ctx context.Context, number, sender, external string) error {
-	return failed("note a sender", s.db.WithContext(ctx).Exec(
-		"UPDATE receipts SET sender = ?, sender_number = ?, progress_due = true WHERE number = ? AND sender = ''", sender, external, number).Error)
+// RefuseRow notes that a message is a row of an exchange table that is written
+// back as refused.
+func (s *Store) RefuseRow(ctx context.Context, id string) error {
+	return failed("note a refused row", s.db.WithContext(ctx).Exec("UPDATE inbox SET row_refused = true WHERE id = ?", id).Error)
 }
 
-// NumbersOf gives the cases that a sender knows under a number of its own; with
-// no sender, those that any of them knows under it, or that bear it.
-func (s *Store) NumbersOf(ctx context.Context, sender, external string) ([]string, error) {
-	if external == "" {
-		return nil, nil
+// RowSettled notes that what came of a refused row was written back.
+func (s *Store) RowSettled(ctx context.Context, id string) error {
+	return failed("note a settled row", s.db.WithContext(ctx).Exec("UPDATE inbox SET row_refused = false WHERE id = ?", id).Error)
+}
+
+// RefusedRows gives the refused rows of a sender that were taken up since or
+// about which nothing is to be done, as they were sent, with the state and the
+// numbers that came of them: of a mended one, those of its last copy.
+func (s *Store) RefusedRows(ctx context.Context, sender string, limit int) ([]casework.InboxMessage, error) {
+	var ends []struct {
+		Original string
+		State    casework.InboxState
+		Numbers  string
 	}
-	// Two statements, each of which an index serves.
-	statement := `
-		SELECT number FROM receipts WHERE sender <> '' AND sender = @sender AND sender_number = @external
-		UNION SELECT number FROM receipts WHERE sender <> '' AND sender = @sender AND number = @external
-		ORDER BY number`
-	if sender == "" {
-		statement = `
-			SELECT number FROM receipts WHERE number = @external
-			UNION SELECT number FROM receipts WHERE sender <> '' AND sender_number = @external
-			UNION SELECT number FROM receipts WHERE number IN (
-				SELECT unnest(string_to_array(numbers, ' ')) FROM inbox_items WHERE external <> '' AND external = @external)
-			ORDER BY number`
+	err := s.db.WithContext(ctx).Raw(`
+		WITH RECURSIVE copies AS (
+			SELECT id AS original, received_at AS since, id, state, numbers FROM inbox
+			WHERE sender = ? AND row_refused AND state IN ('taken_up', 'mended', 'ignored')
+			UNION ALL
+			SELECT c.original, c.since, last.id, last.state, last.numbers
+			FROM copies c CROSS JOIN LATERAL (
+				SELECT id, state, numbers FROM inbox WHERE mends = c.id AND mends <> '' ORDER BY received_at DESC, id DESC LIMIT 1) last
+			WHERE c.state = 'mended')
+		SELECT original, state, numbers FROM copies WHERE state IN ('taken_up', 'ignored') ORDER BY since, original LIMIT ?`, sender, limit).Scan(&ends).Error
+	if err != nil {
+		return nil, failed("list refused rows", err)
 	}
-	var numbers []string
-	err := s.db.WithContext(ctx).Raw(statement, map[string]any{"sender": sender, "external": external}).Scan(&numbers).Error
-	return numbers, failed("look for cases by an outside number", err)
+	rows := make([]casework.InboxMessage, len(ends))
+	for i, end := range ends {
+		if rows[i], err = s.InboxMessage(ctx, end.Original); err != nil {
+			return nil, err
+		}
+		rows[i].State, rows[i].Numbers = end.State, fields(end.Numbers)
+	}
+	return rows, nil
 }
 
 // UseProof notes that a sender's proof came with some content. It tells whether

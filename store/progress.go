@@ -14,7 +14,7 @@ import (
 
 // noteProgress has the reports of a case worked out anew where a Save may have
 // changed them: it reached a milestone, or took back what was recorded. Only
-// cases that a sender brought have any.
+// cases that somebody follows have any.
 func (r caseRows) noteProgress(b *pgx.Batch, ruling ruling) {
 	marks := ruling == laterTruth
 	for _, e := range r.events {
@@ -22,13 +22,15 @@ func (r caseRows) noteProgress(b *pgx.Batch, ruling ruling) {
 		marks = marks || is
 	}
 	if marks {
-		b.Queue("UPDATE receipts SET progress_due = true WHERE number = $1 AND sender <> ''", r.snapshot.Line.Number)
+		b.Queue(`UPDATE receipts SET progress_due = true WHERE number = $1
+			AND (EXISTS (SELECT FROM followers WHERE case_number = $1) OR EXISTS (SELECT FROM watchers w WHERE w.ended_at IS NULL AND w.since <= received_at))`, r.snapshot.Line.Number)
 	}
 }
 
 type progressRow struct {
 	ID          int64
 	CaseNumber  string
+	Follower    int
 	Sender      string
 	N           int
 	Milestone   casework.Milestone
@@ -52,11 +54,12 @@ type progressRow struct {
 
 func (progressRow) TableName() string { return "progress_reports" }
 
-// progressLine is a report with what the receipt and the case know of it.
+// progressLine is a report with what its follower and its case know of it.
 type progressLine struct {
 	Row          progressRow      `gorm:"embedded"`
 	SenderNumber string           `gorm:"->"`
 	Utility      casework.Utility `gorm:"->"`
+	AcceptedAt   *time.Time       `gorm:"->"`
 }
 
 func (progressLine) TableName() string { return "progress_lines" }
@@ -66,8 +69,8 @@ func progressContext(id int64) string { return fmt.Sprintf("progress/%d", id) }
 func (s *Store) progressReport(l progressLine) (casework.ProgressReport, error) {
 	r := l.Row
 	p := casework.ProgressReport{
-		ID: r.ID, Case: r.CaseNumber, Sender: r.Sender, External: l.SenderNumber, Utility: l.Utility, N: r.N, Milestone: r.Milestone,
-		At: moment(&r.At), Department: r.Department, Note: casework.Say(r.NoteZH, r.NoteEN), State: r.State, MadeAt: moment(&r.MadeAt),
+		ID: r.ID, Case: r.CaseNumber, Follower: r.Follower, Sender: r.Sender, External: l.SenderNumber, Utility: l.Utility, N: r.N, Milestone: r.Milestone,
+		At: moment(&r.At), AcceptedAt: moment(l.AcceptedAt), Department: r.Department, Note: casework.Say(r.NoteZH, r.NoteEN), State: r.State, MadeAt: moment(&r.MadeAt),
 		Attempts: r.Attempts, FirstAt: moment(r.FirstAt), SettledAt: moment(r.SettledAt), AbandonedAt: moment(r.AbandonedAt), LastError: r.LastError,
 	}
 	if r.State == casework.ProgressPending {
@@ -91,14 +94,14 @@ func (s *Store) progressReport(l progressLine) (casework.ProgressReport, error) 
 // as abandoned, and the same milestone reached again is not told twice.
 func (s *Store) PlanProgress(ctx context.Context, settle time.Duration, limit int) (n int, err error) {
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		var due []struct{ Number, Sender string }
-		err := tx.Raw("SELECT number, sender FROM receipts WHERE progress_due ORDER BY number LIMIT ? FOR UPDATE SKIP LOCKED", limit).Scan(&due).Error
+		var due []string
+		err := tx.Raw("SELECT number FROM receipts WHERE progress_due ORDER BY number LIMIT ? FOR UPDATE SKIP LOCKED", limit).Scan(&due).Error
 		if err != nil {
 			return err
 		}
 		n = len(due)
-		for _, d := range due {
-			if err := s.planProgress(ctx, tx, d.Number, d.Sender, settle); err != nil {
+		for _, number := range due {
+			if err := s.planProgress(ctx, tx, number, settle); err != nil {
 				return err
 			}
 		}
@@ -107,7 +110,28 @@ func (s *Store) PlanProgress(ctx context.Context, settle time.Duration, limit in
 	return n, failed("plan reports of progress", err)
 }
 
-func (s *Store) planProgress(ctx context.Context, tx *gorm.DB, number, sender string, settle time.Duration) error {
+func (s *Store) planProgress(ctx context.Context, tx *gorm.DB, number string, settle time.Duration) error {
+	followers, err := followersOf(ctx, tx, number)
+	if err != nil {
+		return err
+	}
+	if len(followers) > 0 {
+		reached, departments, err := reachedBy(tx, number)
+		if err != nil {
+			return err
+		}
+		for _, f := range followers {
+			if err := s.planFollower(ctx, tx, f, f.Told(reached), departments, settle); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Exec("UPDATE receipts SET progress_due = false WHERE number = ?", number).Error
+}
+
+// reachedBy gives the milestones that a case has reached, and the departments
+// that acted, by the numbers of the events.
+func reachedBy(tx *gorm.DB, number string) ([]casework.Reached, map[int64]casework.Department, error) {
 	type markedEvent struct {
 		N              int64
 		At             time.Time
@@ -121,7 +145,7 @@ func (s *Store) planProgress(ctx context.Context, tx *gorm.DB, number, sender st
 		FROM events e JOIN cases c ON c.number = e.case_number LEFT JOIN tasks t ON t.id = e.task AND e.task <> ''
 		WHERE e.case_number = ? ORDER BY e.n`, number).Scan(&rows).Error
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	events := make([]casework.Event, len(rows))
 	departments := map[int64]casework.Department{}
@@ -129,7 +153,14 @@ func (s *Store) planProgress(ctx context.Context, tx *gorm.DB, number, sender st
 		events[i] = casework.Event{Case: number, N: r.N, At: r.At, Kind: r.Kind, Note: casework.Say(r.NoteZH, r.NoteEN)}
 		departments[r.N] = r.Department
 	}
-	there, err := gorm.G[progressRow](tx, clause.Locking{Strength: clause.LockingStrengthUpdate}).Where("case_number = ?", number).Order("n").Find(ctx)
+	return casework.ReachedMilestones(events), departments, nil
+}
+
+// planFollower compares what a follower is to be told with the reports that are
+// there for it.
+func (s *Store) planFollower(ctx context.Context, tx *gorm.DB, f casework.Follower, told []casework.Reached, departments map[int64]casework.Department, settle time.Duration) error {
+	there, err := gorm.G[progressRow](tx, clause.Locking{Strength: clause.LockingStrengthUpdate}).
+		Where("case_number = ? AND follower = ?", f.Case, f.N).Order("n").Find(ctx)
 	if err != nil {
 		return err
 	}
@@ -137,9 +168,8 @@ func (s *Store) planProgress(ctx context.Context, tx *gorm.DB, number, sender st
 		milestone casework.Milestone
 		round     int
 	}
-	reached := casework.ReachedMilestones(events)
 	wanted := map[mark]casework.Reached{}
-	for _, r := range reached {
+	for _, r := range told {
 		wanted[mark{r.Milestone, r.Round}] = r
 	}
 	now, last := s.now(), 0
@@ -161,7 +191,7 @@ func (s *Store) planProgress(ctx context.Context, tx *gorm.DB, number, sender st
 			err = tx.Exec("UPDATE progress_reports SET abandoned_at = ? WHERE id = ?", now, row.ID).Error
 		case still:
 			err = tx.Exec("UPDATE progress_reports SET abandoned_at = NULL, event_n = ?, at = ? WHERE id = ? AND (abandoned_at IS NOT NULL OR event_n <> ?)",
-				r.Event.N, r.Event.At, row.ID, r.Event.N).Error
+				r.Event.N, r.At, row.ID, r.Event.N).Error
 		}
 		if err != nil {
 			return err
@@ -169,38 +199,37 @@ func (s *Store) planProgress(ctx context.Context, tx *gorm.DB, number, sender st
 		known[mark{row.Milestone, row.Round}], last = true, row.N
 	}
 	var made []progressRow
-	for _, r := range reached {
+	for _, r := range told {
 		if known[mark{r.Milestone, r.Round}] {
 			continue
 		}
 		last++
 		e := r.Event
 		made = append(made, progressRow{
-			CaseNumber: number, Sender: sender, N: last, Milestone: r.Milestone, Round: r.Round, EventN: e.N, EventKind: e.Kind, At: e.At,
-			Department: departments[e.N], NoteZH: e.Note.ZH, NoteEN: e.Note.EN, State: casework.ProgressPending, MadeAt: now, NextAt: e.At.Add(settle),
+			CaseNumber: f.Case, Follower: f.N, Sender: f.Sender, N: last, Milestone: r.Milestone, Round: r.Round, EventN: e.N, EventKind: e.Kind, At: r.At,
+			Department: departments[e.N], NoteZH: e.Note.ZH, NoteEN: e.Note.EN, State: casework.ProgressPending, MadeAt: now, NextAt: r.At.Add(settle),
 		})
 	}
-	if len(made) > 0 {
-		if err := tx.Create(&made).Error; err != nil {
-			return err
-		}
+	if len(made) == 0 {
+		return nil
 	}
-	return tx.Exec("UPDATE receipts SET progress_due = false WHERE number = ?", number).Error
+	return tx.Create(&made).Error
 }
 
 // ClaimProgress takes the reports to a sender that are due, for whoever calls,
-// until the lease ends: of each case the first that is not settled, so that the
-// sender is told in order.
+// until the lease ends: for each follower of a case the first that is not
+// settled, so that each is told in order and none waits for another.
 func (s *Store) ClaimProgress(ctx context.Context, sender string, now, lease time.Time, limit int) ([]casework.ProgressReport, error) {
 	var lines []progressLine
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		// An event that is gone takes its report along at the next planning.
 		err := tx.Raw(`
-			SELECT p.*, r.sender_number, c.utility
-			FROM progress_reports p JOIN receipts r ON r.number = p.case_number JOIN cases c ON c.number = p.case_number
+			SELECT p.*, f.sender_number, c.utility,
+				(SELECT min(e.at) FROM events e WHERE e.case_number = p.case_number AND e.kind = 'application_accepted') AS accepted_at
+			FROM progress_reports p JOIN followers f ON f.case_number = p.case_number AND f.n = p.follower JOIN cases c ON c.number = p.case_number
 			WHERE p.sender = ? AND p.state = 'pending' AND p.next_at <= ? AND p.abandoned_at IS NULL
 				AND EXISTS (SELECT FROM events e WHERE e.case_number = p.case_number AND e.n = p.event_n AND e.kind = p.event_kind)
-				AND NOT EXISTS (SELECT FROM progress_reports b WHERE b.case_number = p.case_number AND b.n < p.n AND b.state = 'pending' AND b.abandoned_at IS NULL)
+				AND NOT EXISTS (SELECT FROM progress_reports b WHERE b.case_number = p.case_number AND b.follower = p.follower AND b.n < p.n AND b.state = 'pending' AND b.abandoned_at IS NULL)
 			ORDER BY p.next_at, p.id LIMIT ? FOR UPDATE OF p SKIP LOCKED`, sender, now, limit).Scan(&lines).Error
 		if err != nil || len(lines) == 0 {
 			return err

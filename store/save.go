@@ -120,15 +120,15 @@ func (s *Store) rows(k *casework.Case, c casework.Changes) (r caseRows, err erro
 	// would else meet its predecessor while that is still live.
 	tasks := slices.Clone(c.Tasks)
 	slices.SortStableFunc(tasks, func(a, b casework.Task) int { return live(a) - live(b) })
-	// Live tasks that did not change are written too, because their due moment
-	// may be the lane's, which did.
+	// Live tasks that did not change are written too, because the lane's limit,
+	// which makes them urgent, may have moved.
 	for _, t := range k.Tasks {
 		if live(t) == 1 && !slices.ContainsFunc(tasks, func(other casework.Task) bool { return other.ID == t.ID }) {
 			tasks = append(tasks, t)
 		}
 	}
 	for _, t := range tasks {
-		r.tasks = append(r.tasks, s.taskRow(t, deadlineOf(t, k, c)))
+		r.tasks = append(r.tasks, s.taskRow(t, deadlineOf(t, k, c), k.Urgency(&t)))
 	}
 	for _, d := range c.Deadlines {
 		r.deadlines = append(r.deadlines, deadlineRowOf(k.Number, d))

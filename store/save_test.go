@@ -43,7 +43,7 @@ func TestWhatIsSavedIsRead(t *testing.T) {
 		ID: number + "-T2", Case: number, Kind: casework.AssessNetwork, Round: 1, Stage: casework.PreService,
 		Role: casework.Network, Department: "network", State: casework.TaskOpen, OpenedAt: at(2, 9, 0), Anchor: at(2, 9, 0),
 	}
-	assess.DueAt = at(4, 17, 30)
+	assess.DueAt, assess.UrgentAt, assess.UrgentBy = at(4, 17, 30), at(4, 17, 30), "assess_network"
 	brief.Task = casework.Task{
 		ID: number + "-T3", Case: number, Kind: casework.BriefCustomer, Round: 1, Stage: casework.PreService,
 		Role: casework.Taskforce, Department: "taskforce", State: casework.TaskOpen, OpenedAt: at(4, 9, 0), Anchor: at(4, 9, 0),

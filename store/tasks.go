@@ -32,6 +32,8 @@ type taskRow struct {
 	RemainingSeconds int64
 	Stopped          bool
 	Provisional      bool
+	UrgentAt         *time.Time
+	UrgentBy         casework.LimitName
 }
 
 func (taskRow) TableName() string { return "tasks" }
@@ -48,7 +50,9 @@ func (taskLine) TableName() string { return "task_lines" }
 
 func inputContext(taskID string) string { return "task/" + taskID }
 
-func (s *Store) taskRow(t casework.Task, d *casework.Deadline) taskRow {
+// taskRow is the row of a task with the deadline by which it is shown. What has
+// ended is urgent no more and stays where it was due.
+func (s *Store) taskRow(t casework.Task, d *casework.Deadline, u casework.Urgency) taskRow {
 	row := taskRow{
 		ID: t.ID, CaseNumber: t.Case, Kind: t.Kind, Qualifier: t.Qualifier, Round: t.Round, Stage: t.Stage, Role: t.Role,
 		Department: t.Department, State: t.State, OpenedAt: t.OpenedAt, Anchor: orNull(t.Anchor), Assignee: t.Assignee, AssigneeName: t.AssigneeName,
@@ -58,6 +62,10 @@ func (s *Store) taskRow(t casework.Task, d *casework.Deadline) taskRow {
 	if d != nil {
 		row.DueAt, row.RemainingSeconds = orNull(d.Due.At), int64(d.Due.Remaining/time.Second)
 		row.Stopped, row.Provisional = d.Due.Stopped, d.Due.Provisional
+	}
+	row.UrgentAt, row.UrgentBy = row.DueAt, ""
+	if t.State == casework.TaskOpen {
+		row.UrgentAt, row.UrgentBy = orNull(u.At), u.Limit
 	}
 	return row
 }
@@ -77,6 +85,9 @@ func (s *Store) taskLine(r taskLine, now time.Time) (casework.TaskLine, error) {
 		},
 		District: r.District, Applicant: r.Applicant, Address: r.Address, DueAt: moment(t.DueAt),
 		Remaining: time.Duration(t.RemainingSeconds) * time.Second, Stopped: t.Stopped, Provisional: t.Provisional,
+	}
+	if t.State == casework.TaskOpen {
+		line.UrgentAt, line.UrgentBy = moment(t.UrgentAt), t.UrgentBy
 	}
 	switch t.State {
 	case casework.TaskOpen:
@@ -100,26 +111,27 @@ func (s *Store) Task(ctx context.Context, id string) (casework.TaskLine, error) 
 
 // taskPlace is where a task stands in the list.
 type taskPlace struct {
-	Due    *time.Time `json:"due,omitempty"`
+	Urgent *time.Time `json:"urgent,omitempty"`
 	Opened time.Time  `json:"opened"`
 	ID     string     `json:"id"`
 }
 
-var dueTasks = order[taskLine, taskPlace]{
-	by:    "due_at ASC NULLS LAST, opened_at, id",
-	place: func(r taskLine) taskPlace { return taskPlace{r.Task.DueAt, r.Task.OpenedAt, r.Task.ID} },
+var urgentTasks = order[taskLine, taskPlace]{
+	by:    "urgent_at ASC NULLS LAST, opened_at, id",
+	place: func(r taskLine) taskPlace { return taskPlace{r.Task.UrgentAt, r.Task.OpenedAt, r.Task.ID} },
 	after: func(q query[taskLine], p taskPlace) query[taskLine] {
-		if p.Due == nil {
-			return q.Where("(due_at IS NULL AND (opened_at, id) > (?, ?))", p.Opened, p.ID)
+		if p.Urgent == nil {
+			return q.Where("(urgent_at IS NULL AND (opened_at, id) > (?, ?))", p.Opened, p.ID)
 		}
-		return q.Where("((due_at, opened_at, id) > (?, ?, ?) OR due_at IS NULL)", p.Due, p.Opened, p.ID)
+		return q.Where("((urgent_at, opened_at, id) > (?, ?, ?) OR urgent_at IS NULL)", p.Urgent, p.Opened, p.ID)
 	},
 }
 
-// Tasks lists tasks of every state, unless the filter names one: due first,
-// those without a due moment last. A done task counts as overdue if it was
-// done too late. A task whose due moment moves during a walk from page to page
-// may move with it.
+// Tasks lists tasks of every state, unless the filter names one: the most urgent
+// first (see [casework.Case.Urgency]; what has ended, by when it was due), those
+// whose clocks stand last. A done task counts as overdue if it was done too
+// late. A task whose due moment moves during a walk from page to page may move
+// with it.
 func (s *Store) Tasks(ctx context.Context, f casework.TaskFilter) ([]casework.TaskLine, string, error) {
 	now := s.now()
 	q := gorm.G[taskLine](s.db).Scopes()
@@ -146,7 +158,7 @@ func (s *Store) Tasks(ctx context.Context, f casework.TaskFilter) ([]casework.Ta
 	if !f.DueBefore.IsZero() {
 		q = q.Where("due_at < ?", f.DueBefore)
 	}
-	rows, next, err := part(ctx, q, dueTasks, f.Page)
+	rows, next, err := part(ctx, q, urgentTasks, f.Page)
 	if err != nil {
 		return nil, "", failed("list tasks", err)
 	}

@@ -3,9 +3,11 @@ package workflows_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
@@ -66,19 +68,39 @@ customers:
   withdraw: {exponential: 1500}
 `
 
+// busyForBoth is the same time with gas beside the water: every way that a
+// connection to gas can go, and requests for both.
+var busyForBoth = strings.NewReplacer(
+	"withdrawn: 0.25", "withdrawn: 0.6", "withdraw: {exponential: 1500}", "withdraw: {uniform: [500, 5000]}",
+	"  design_upgrade: {fixed: 300}", `  design_upgrade: {fixed: 300}
+  design_connection: {uniform: [60, 400]}
+  agree_quote: {fixed: 15}
+  sign_contracts: {fixed: 10}
+  commission_supply: {exponential: 200}
+  remedy_hazard: {exponential: 600}
+  void_contract: {fixed: 5}`,
+).Replace(busyMonths) + `  agree_quote: {exponential: 120}
+  sign_contracts: {uniform: [0, 240]}
+  complete_deferred: {exponential: 900}
+gas:
+  requests: {per_working_day: {wechat: 1, industrial_park: 1}}
+  shares: {joint: 0.4, residential: 0.4, no_credit_code: 0.5, designed: 0.4, revised: 0.3, online: 0.5, card_meter: 0.5, hazard: 0.7}
+`
+
 // played is a connection and its upgrade as the simulation played them.
 type played struct {
 	number    string
 	request   casework.Request
+	joint     *casework.Joint
 	received  time.Time
 	records   *records
 	decisions []simulate.Decision // of both cases, in their order
 }
 
 // playBusyMonths runs the simulation and sorts its decisions by connection.
-func playBusyMonths(t *testing.T, seed uint64, cases int) []*played {
+func playBusyMonths(t *testing.T, scenario string, seed uint64, cases int) []*played {
 	t.Helper()
-	s, err := simulate.Parse([]byte(busyMonths))
+	s, err := simulate.Parse([]byte(scenario))
 	require.NoError(t, err)
 	byNumber := map[string]*played{}
 	var all []*played
@@ -93,6 +115,9 @@ func playBusyMonths(t *testing.T, seed uint64, cases int) []*played {
 			p, known := byNumber[number]
 			if !known {
 				p = &played{number: number, request: k.Request, received: d.At, records: newRecords()}
+				if j := k.Joint; j != nil {
+					p.joint = &casework.Joint{Number: j.Number, Sibling: j.Sibling, Utility: j.Utility}
+				}
 				byNumber[number] = p
 				all = append(all, p)
 			}
@@ -109,26 +134,57 @@ func playBusyMonths(t *testing.T, seed uint64, cases int) []*played {
 // same history: every event, task, deadline and rung, to the moment.
 func TestSimulationAgreesWithWorkflow(t *testing.T) {
 	t.Parallel()
+	for name, test := range map[string]struct {
+		scenario string
+		requests int // of each of the three seeds
+		cases    int // of all together, both of a joint request
+		seen     []casework.EventKind
+	}{
+		"water": {busyMonths, 12, 36, nil},
+		"water and gas": {busyForBoth, 14, 53, []casework.EventKind{
+			casework.ConnectionJudged, casework.QuoteMade, casework.QuoteAgreed, casework.ContractSigned, casework.JointShared,
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			agree(t, test.scenario, test.requests, test.cases, test.seen)
+		})
+	}
+}
+
+// outcomes are those that random histories must have come to, for the ways of
+// gas to be compared.
+var outcomes = []string{"agree_quote revise", "agree_quote agreed", "commission_supply failed", "complete_deferred done", "design_connection done",
+	"issue_card done", "void_contract done", "sign_contracts done", "schedule_survey done"}
+
+func agree(t *testing.T, scenario string, requests, cases int, kinds []casework.EventKind) {
+	t.Helper()
 	end := calendar.Date{Year: 2026, Month: time.December, Day: 1}.At(0)
 	var all []*played
-	seen := map[casework.EventKind]int{}
+	seen, came := map[casework.EventKind]int{}, map[string]int{}
 	for seed := range uint64(3) {
-		for _, h := range playBusyMonths(t, seed, 12) {
+		for _, h := range playBusyMonths(t, scenario, seed, requests) {
 			require.Empty(t, h.records.faults)
 			for _, l := range h.records.cases {
 				for _, e := range l.events {
 					seen[e.Kind]++
 				}
+				for _, task := range l.tasks {
+					came[string(task.Kind)+" "+task.Outcome]++
+				}
 			}
 			all = append(all, h)
 		}
 	}
-	require.Len(t, all, 36)
-	for _, kind := range []casework.EventKind{
+	require.Len(t, all, cases)
+	for _, kind := range append([]casework.EventKind{
 		casework.UpgradeStarted, casework.UpgradeFinished, casework.CaseClosed, casework.CaseWithdrawn, casework.DesignConfirmed,
 		casework.RungFired, casework.TaskWasCancelled,
-	} {
+	}, kinds...) {
 		require.Positive(t, seen[kind], "no history with %s", kind)
+	}
+	for _, outcome := range outcomes {
+		require.True(t, len(kinds) == 0 || came[outcome] > 0, "no history with %s", outcome)
 	}
 	for i, h := range all {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -144,7 +200,10 @@ func (h *played) agrees(t *testing.T, end time.Time) {
 	t.Helper()
 	b := newBookAt(t, h.received, newRecords())
 	b.ledger = b.records.of(h.number)
-	b.input = contract.CaseInput{Number: h.number, Request: h.request, Terms: policy.Default().Terms(), By: casework.AsCustomer()}
+	b.input = contract.CaseInput{Number: h.number, Request: h.request, Terms: policy.Default().Terms(), By: casework.AsCustomer(), Joint: h.joint}
+	if h.joint != nil {
+		b.env.OnSignalExternalWorkflow(mock.Anything, contract.WorkflowID(h.joint.Sibling), "", contract.SiblingTells, mock.Anything).Return(nil)
+	}
 	b.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: contract.WorkflowID(h.number), TaskQueue: contract.TaskQueue})
 	b.playFrom(0, func(p *people) {
 		connection := p.on(h.number)
@@ -152,17 +211,23 @@ func (h *played) agrees(t *testing.T, end time.Time) {
 			if d.Action == nil {
 				continue
 			}
+			// What is told comes a moment after a decision, whose papers go first.
+			connection.settled(nil)
+			if wait := d.At.Sub(p.env.Now()); wait > 0 && !b.ledger.ended() {
+				p.wait(wait)
+			}
 			if b.ledger.ended() {
 				return // what goes on in its upgrade is not played here
-			}
-			if wait := d.At.Sub(p.env.Now()); wait > 0 {
-				p.wait(wait)
 			}
 			who := connection
 			if d.Case.Number != h.number {
 				who = p.on(d.Case.Number)
 			}
 			who.settled(d.Action)
+			if told, ok := d.Action.(simulate.SiblingTold); ok {
+				who.hears(told.Shared)
+				continue
+			}
 			accepted, err := who.try(d.Action)
 			require.NoError(t, err, "%s %s %T", d.Case.Number, casework.Clock(d.At), d.Action)
 			require.True(t, accepted)
@@ -207,6 +272,14 @@ func (p *people) settled(a casework.Action) {
 		p.yield(func(resume func()) { p.after(0, resume) })
 	}
 	require.FailNow(p.t, "the workflow does not come to rest", "%s before %T %s", p.number, a, task)
+}
+
+// hears is told by the other case of a joint request. No time passes.
+func (p *people) hears(s casework.Shared) {
+	p.yield(func(resume func()) {
+		p.env.SignalWorkflow(contract.SiblingTells, s)
+		p.after(0, resume)
+	})
 }
 
 func lines[T any](t *testing.T, list []T) []string {

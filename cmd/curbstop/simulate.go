@@ -21,7 +21,7 @@ import (
 
 // simulation is what the command line asks of a scenario.
 type simulation struct {
-	example    bool
+	example    string
 	options    simulate.Options
 	policyFile string
 	svg        string
@@ -38,13 +38,17 @@ func simulateCommand() *cobra.Command {
 		Use: "simulate FILE", Short: "模拟一年的报装 play a year of requests: how many crews keep the limit?",
 		Args: cobra.MaximumNArgs(1),
 		Example: `  curbstop simulate --example > year.yaml
+  curbstop simulate --example=city > city.yaml
   curbstop simulate year.yaml --svg drawings
   curbstop simulate year.yaml --keep 99% --vary engineering --months 3,4,5
-  curbstop simulate year.yaml --crews engineering=20..40 --crews service_hall=9`,
+  curbstop simulate year.yaml --crews engineering=20..40 --crews service_hall=9
+  curbstop simulate city.yaml --keep 97% --vary engineering/gas --months 10,11`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if s.example {
-				_, err := cmd.OutOrStdout().Write(simulate.Example())
-				return err
+			if s.example != "" {
+				if len(args) > 0 {
+					s.example = args[0]
+				}
+				return s.show(cmd.OutOrStdout())
 			}
 			if len(args) == 0 {
 				return errors.New("请写明模拟文件；--example 给出示例 name the scenario file; --example shows one")
@@ -53,17 +57,32 @@ func simulateCommand() *cobra.Command {
 		},
 	}
 	flags := c.Flags()
-	flags.BoolVar(&s.example, "example", false, "print an example of a scenario file")
+	flags.StringVar(&s.example, "example", "", "print an example of a scenario file: water, or city, where water and gas are asked for")
+	flags.Lookup("example").NoOptDefVal = "water"
 	flags.Uint64Var(&s.options.Seed, "seed", 1, "the same seed gives the same numbers")
 	flags.IntVar(&s.options.Cases, "cases", 0, "how many requests come in; 0: as many as the file's rates make")
 	flags.StringVar(&s.policyFile, "policy", "", "policy file; the built-in one of Wuhu where empty")
 	flags.StringVar(&s.svg, "svg", "", "draw into this file (.svg) or folder")
 	flags.BoolVar(&s.json, "json", false, "print JSON")
-	flags.StringArrayVar(&s.crews, "crews", nil, "people or crews of a department, DEPARTMENT=N; one may be a range, DEPARTMENT=A..B")
+	flags.StringArrayVar(&s.crews, "crews", nil, "people or crews of a department, DEPARTMENT=N, or of its teams for one utility alone, DEPARTMENT/UTILITY=N; one may be a range, DEPARTMENT=A..B")
 	flags.StringVar(&s.keep, "keep", "", "the share of cases, such as 99%, to have supply on within the limit; needs --vary or a range")
-	flags.StringVar(&s.vary, "vary", "", "department whose people are tried from few to many until --keep is reached")
+	flags.StringVar(&s.vary, "vary", "", "department, or DEPARTMENT/UTILITY, whose people are tried from few to many until --keep is reached")
 	flags.IntSliceVar(&s.months, "months", nil, "months of acceptance that count for --keep, such as 3,4,5")
 	return c
+}
+
+// show prints an example of a scenario file.
+func (s *simulation) show(out io.Writer) error {
+	text := simulate.Example()
+	switch s.example {
+	case "water":
+	case "city":
+		text = simulate.City()
+	default:
+		return fmt.Errorf("--example=%s：应为 water 或 city must be water or city", s.example)
+	}
+	_, err := out.Write(text)
+	return err
 }
 
 func (s *simulation) run(cmd *cobra.Command, file string) error {
@@ -126,35 +145,35 @@ func (s *simulation) read(file string) (simulate.Scenario, *simulate.Question, e
 		return nil
 	}
 	for _, crews := range s.crews {
-		department, from, to, err := parseCrews(crews)
+		q, err := parseCrews(crews)
 		if err != nil {
 			return none, nil, err
 		}
 		// The ends of a range are judged with the numbers themselves.
-		for _, n := range []int{to, from} {
-			staffed, err := scenario.WithPeople(department, n)
+		for _, n := range []int{q.To, q.From} {
+			staffed, err := scenario.WithPeople(q.Department, q.Utility, n)
 			if err != nil {
 				return none, nil, err
 			}
-			if from == to {
+			if q.From == q.To {
 				scenario = staffed
 			}
 		}
-		if from != to {
-			if err := ask(simulate.Question{Department: department, From: from, To: to}); err != nil {
+		if q.From != q.To {
+			if err := ask(q); err != nil {
 				return none, nil, err
 			}
 		}
 	}
 	if s.vary != "" {
-		d := casework.Department(s.vary)
-		if _, err := scenario.WithPeople(d, max(scenario.People(d), 1)); err != nil {
+		d, u := parseTeams(s.vary)
+		if _, err := scenario.WithPeople(d, u, max(scenario.People(d, u), 1)); err != nil {
 			return none, nil, err
 		}
 		if s.keep == "" {
 			return none, nil, errors.New("--vary 须与 --keep 一起使用，如 --keep 99% --vary needs --keep, such as --keep 99%")
 		}
-		if err := ask(simulate.Question{Department: d}); err != nil {
+		if err := ask(simulate.Question{Department: d, Utility: u}); err != nil {
 			return none, nil, err
 		}
 	}
@@ -174,8 +193,14 @@ func (s *simulation) read(file string) (simulate.Scenario, *simulate.Question, e
 	return scenario, question, err
 }
 
+// parseTeams reads DEPARTMENT or DEPARTMENT/UTILITY.
+func parseTeams(text string) (casework.Department, casework.Utility) {
+	department, utility, _ := strings.Cut(text, "/")
+	return casework.Department(department), casework.Utility(utility)
+}
+
 // parseCrews reads DEPARTMENT=N or DEPARTMENT=A..B.
-func parseCrews(text string) (d casework.Department, from, to int, err error) {
+func parseCrews(text string) (q simulate.Question, err error) {
 	name, number, found := strings.Cut(text, "=")
 	low, high, ranged := strings.Cut(number, "..")
 	if !ranged {
@@ -184,9 +209,11 @@ func parseCrews(text string) (d casework.Department, from, to int, err error) {
 	from, errLow := strconv.Atoi(low)
 	to, errHigh := strconv.Atoi(high)
 	if !found || errLow != nil || errHigh != nil || from < 1 || to < from {
-		return "", 0, 0, fmt.Errorf("--crews %q 应写作 engineering=5 或 engineering=3..8 must be like engineering=5 or engineering=3..8", text)
+		return q, fmt.Errorf("--crews %q 应写作 engineering=5 或 engineering=3..8 must be like engineering=5 or engineering=3..8", text)
 	}
-	return casework.Department(name), from, to, nil
+	q.Department, q.Utility = parseTeams(name)
+	q.From, q.To = from, to
+	return q, nil
 }
 
 // parseShare reads 99% or 0.99; empty is 0.
@@ -210,7 +237,7 @@ func (s *simulation) try(cmd *cobra.Command, scenario simulate.Scenario, q simul
 	start := time.Now()
 	trials, err := simulate.Try(cmd.Context(), scenario, s.options, q, func(t simulate.Trial) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "模拟 simulated %s=%d · 按时 on time %.2f%% · %s\n",
-			q.Department, t.People, t.Result.During(q.Months).Share()*100, time.Since(start).Round(100*time.Millisecond))
+			q.Teams(), t.People, q.Share(t.Result)*100, time.Since(start).Round(100*time.Millisecond))
 	})
 	if err != nil {
 		return err

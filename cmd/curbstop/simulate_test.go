@@ -69,6 +69,24 @@ func TestSimulateCommand(t *testing.T) {
 	require.Contains(t, out, "of the cases accepted in months 5 on time, at least 20.00% was asked")
 }
 
+func TestSimulateCommandForBothUtilities(t *testing.T) {
+	t.Parallel()
+	text, _, err := curbstop(t, "--example=city")
+	require.NoError(t, err)
+	again, _, err := curbstop(t, "--example", "city")
+	require.NoError(t, err)
+	require.Equal(t, text, again)
+	text = strings.NewReplacer("from: 2026-01-01", "from: 2026-05-11", "to: 2026-12-31", "to: 2026-05-15").Replace(text)
+	file := filepath.Join(t.TempDir(), "city.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	out, log, err := curbstop(t, file, "--cases", "40", "--crews", "engineering/gas=9..10", "--crews", "engineering/water=20")
+	require.NoError(t, err)
+	require.Contains(t, out, "工程管理部（用气） engineering/gas")
+	require.Equal(t, 2, strings.Count(log, "模拟 simulated engineering/gas="))
+	_, _, err = curbstop(t, "--example=heat")
+	require.ErrorContains(t, err, "must be water or city")
+}
+
 func TestSimulateCommandRefuses(t *testing.T) {
 	t.Parallel()
 	file := oneWeek(t)

@@ -208,6 +208,9 @@ func (a *Adapter) Reply(m platforms.Message, o platforms.Outcome) platforms.Repl
 // Report implements [platforms.Adapter].
 func (a *Adapter) Report(r platforms.Report) (platforms.Outgoing, bool, error) {
 	if a.db != nil {
+		if r.Request != nil && r.Request.Lead {
+			return platforms.Outgoing{}, false, nil // steps are those of items: a project alone has none
+		}
 		w, told := a.file.Report(r, steps)
 		if !told {
 			return platforms.Outgoing{}, false, nil

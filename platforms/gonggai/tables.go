@@ -261,6 +261,45 @@ func (a *Adapter) Settle(ctx context.Context, m platforms.Message, o platforms.O
 	return nil
 }
 
+// SettleAgain implements [platforms.Exchange]: a row that was refused counts as
+// accepted, and its reason goes. Of a valid row it may have become another
+// matter: the platform voided the thing, or sent another row of it that waits or
+// was accepted.
+func (a *Adapter) SettleAgain(ctx context.Context, m platforms.Message, _ platforms.Outcome) (bool, error) {
+	layout, ok := a.file.LayoutOf(m.Kind)
+	table, row := a.tables[layout], ""
+	if !ok || table == "" || a.db == nil {
+		return false, nil // it was no row
+	}
+	root, err := mapping.ParseObject(m.Body)
+	if err != nil {
+		return false, nil //nolint:nilerr // nobody could tell which row it was
+	}
+	if v := root.At(layout); !v.Silent() {
+		b, err := v.MarshalJSON()
+		if err != nil {
+			return false, fmt.Errorf("a row of %s: %w", m.Kind, err)
+		}
+		row = string(b)
+	}
+	if row == "" {
+		return false, nil
+	}
+	replaced := "false"
+	if column := map[string]string{project: "gcdm", item: "spsxslbm"}[layout]; column != "" {
+		replaced = fmt.Sprintf(`t.sjyxbs = 1 AND (SELECT count(*) FILTER (WHERE s.sjyxbs = 1) <= count(*) FILTER (WHERE s.sjyxbs = 0)
+			OR bool_or(s.dfsjzj <> t.dfsjzj AND s.sjyxbs = 1 AND s.sjsczt IN (%[3]d, %[4]d)) FROM %[1]s s WHERE s.%[2]s = t.%[2]s)`, table, column, waits, accepted)
+	}
+	done, err := a.db.ExecContext(ctx, fmt.Sprintf(`UPDATE %s t SET sjsczt = $1, sbyy = NULL
+		WHERE dfsjzj = $2 AND sjsczt IN (%d, %d) AND to_jsonb(t) - 'sjsczt' - 'sbyy' = $3::jsonb - 'sjsczt' - 'sbyy' AND NOT coalesce(%s, false)`,
+		table, refused, badRow, replaced), accepted, root.At(layout+".dfsjzj").Text(), row)
+	if err != nil {
+		return false, fmt.Errorf("settle a row of %s again: %w", m.Kind, err)
+	}
+	n, err := done.RowsAffected()
+	return n > 0, err
+}
+
 // short cuts a text to what the column holds.
 func (a *Adapter) short(text string) string {
 	most, _ := strconv.Atoi(a.file.Setting("reason_length", "200")) // judged with the mapping

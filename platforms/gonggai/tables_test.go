@@ -308,6 +308,83 @@ func TestRefusedRowsSayWhyAndKeepTheirChildrenWaiting(t *testing.T) {
 	assert.Equal(t, []taken{{Table: items, Keys: []string{waterItem}}}, x.turn())
 }
 
+// A person mended the message of a refused row: the row counts as accepted, and
+// what waited for it comes. Where the platform corrected it meanwhile, it is
+// left as it stands.
+func TestARefusedRowIsSettledAgain(t *testing.T) {
+	t.Parallel()
+	refused := func(t *testing.T) (exchange, platforms.Message) {
+		t.Helper()
+		x := newExchange(t)
+		x.put(projects, good(t, "jsdwdm", "91340200MA8TEAT00K"))
+		x.sample(items, 0)
+		rows, err := x.a.Poll(t.Context(), 10)
+		require.NoError(t, err)
+		require.Len(t, rows, 1)
+		x.turn()
+		require.Equal(t, 2, x.settled(projects)["01"].State)
+		return x, rows[0]
+	}
+	again := func(x exchange, m platforms.Message) bool {
+		x.Helper()
+		done, err := x.a.SettleAgain(x.Context(), m, platforms.Outcome{Message: "M1", Numbers: []string{"W20261124-00001"}})
+		require.NoError(x, err)
+		return done
+	}
+	t.Run("it counts as accepted", func(t *testing.T) {
+		t.Parallel()
+		x, m := refused(t)
+		assert.True(t, again(x, m))
+		assert.Equal(t, settled{State: acceptedByUs}, x.settled(projects)["01"])
+		assert.False(t, again(x, m), "once")
+		next := x.turn()
+		require.Len(t, next, 1)
+		assert.Equal(t, items, next[0].Table, "it waited for its project")
+	})
+	t.Run("the platform voided it", func(t *testing.T) {
+		t.Parallel()
+		x, m := refused(t)
+		x.put(projects, good(t, "dfsjzj", anotherRow+"a1", "sjyxbs", 0, "sjwxyy", "更正"))
+		assert.False(t, again(x, m))
+		assert.Equal(t, 2, x.settled(projects)["01"].State)
+	})
+	t.Run("the platform sent another in its place", func(t *testing.T) {
+		t.Parallel()
+		x, m := refused(t)
+		x.put(projects, good(t, "dfsjzj", anotherRow+"a1", "sjyxbs", 0, "sjwxyy", "更正"))
+		x.put(projects, good(t, "dfsjzj", anotherRow+"a2"))
+		assert.False(t, again(x, m), "the new one waits")
+		x.turn()
+		assert.False(t, again(x, m), "the new one was accepted")
+		assert.Equal(t, 2, x.settled(projects)["01"].State)
+	})
+	t.Run("what it sent in its place was refused and mended", func(t *testing.T) {
+		t.Parallel()
+		x, _ := refused(t)
+		x.put(projects, good(t, "dfsjzj", anotherRow+"a1", "sjyxbs", 0, "sjwxyy", "更正"))
+		x.put(projects, good(t, "dfsjzj", anotherRow+"a2", "jsdd", nil))
+		rows, err := x.a.Poll(t.Context(), 10)
+		require.NoError(t, err)
+		x.turn()
+		require.Equal(t, 2, x.settled(projects)["a2"].State)
+		assert.True(t, again(x, rows[len(rows)-1]))
+		assert.Equal(t, acceptedByUs, x.settled(projects)["a2"].State)
+	})
+	t.Run("the platform changed the row itself", func(t *testing.T) {
+		t.Parallel()
+		x, m := refused(t)
+		_, err := x.db.ExecContext(t.Context(), "UPDATE "+projects+" SET jsdd = '芜湖市鸠江区别处2号'")
+		require.NoError(t, err)
+		assert.False(t, again(x, m))
+	})
+	t.Run("a push is no row", func(t *testing.T) {
+		t.Parallel()
+		x, _ := refused(t)
+		assert.False(t, again(x, platforms.Message{Kind: "api/appService/submit", Body: []byte("data={}")}))
+		assert.False(t, again(x, platforms.Message{Kind: projects, Body: []byte("{")}))
+	})
+}
+
 func TestRowsWithoutAKeyFailTheirOwnCheck(t *testing.T) {
 	t.Parallel()
 	x := newExchange(t)
@@ -449,6 +526,9 @@ func TestStatesAreWrittenOnceAndNotReadBack(t *testing.T) {
 	assert.Equal(t, []int{1, 3, 8, 9, 10, 11, 14}, states)
 	assert.Empty(t, x.turn(), "rows of ours wait for the platform, not for us")
 
+	_, told, err := x.a.Report(platforms.Report{External: gcdm, State: casework.MilestoneReceived, Request: &casework.Request{Lead: true}})
+	require.NoError(t, err)
+	require.False(t, told, "a project alone has no steps")
 	o, _, err := x.a.Report(platforms.Report{External: "unknown", State: casework.MilestoneReceived})
 	require.NoError(t, err)
 	require.Error(t, x.a.Write(t.Context(), "k", o), "a step needs its item; it is tried again")

@@ -52,10 +52,20 @@ type Book interface {
 	// AcceptApplication keeps an application that names the project of an open
 	// lead, which must then be told; false: it is a request of its own.
 	AcceptApplication(ctx context.Context, r casework.Request, by casework.Actor, now time.Time) (casework.LeadApplication, bool, error)
-	NoteSender(ctx context.Context, number, sender, external string) error
-	// NumbersOf gives the cases that a sender, or any where none is named,
-	// knows under a number.
+	// Follow notes that a sender asked for what a case does, so that it is told of
+	// the progress.
+	Follow(ctx context.Context, f casework.Follower) error
+	// NumbersOf gives the cases that a sender asked for, or anybody where none is
+	// named, and knows under a number.
 	NumbersOf(ctx context.Context, sender, external string) ([]string, error)
+
+	// RefuseRow notes that a message is a row that is written back as refused.
+	// RefusedRows gives those of a sender that a person or time has settled since,
+	// each as it was sent and with what came of it, and RowSettled says that this
+	// was written back.
+	RefuseRow(ctx context.Context, id string) error
+	RefusedRows(ctx context.Context, sender string, limit int) ([]casework.InboxMessage, error)
+	RowSettled(ctx context.Context, id string) error
 
 	// UseProof tells whether a proof may pass: it is new, or came with the same.
 	UseProof(ctx context.Context, sender, proof, kind string, body []byte, expires time.Time) (bool, error)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/platforms"
 )
@@ -180,6 +181,34 @@ func TestOneMessageForTwoUtilities(t *testing.T) {
 	require.Equal(t, "case_not_found", stranger.Code)
 }
 
+// One platform brings a project, and the application for it comes through
+// another: both are told, and the other may take its application back.
+func TestAnotherPlatformsApplicationJoinsALead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := map[string]string{"X-Token": "a secret"}
+	lead := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"GC-1","Name":"企业","Lead":true,"Project":"2600-340200-04-01-000001"}]`, nonce: "n1"}), 200)
+	require.Len(t, lead.Numbers, 1)
+	w.wait(time.Hour)
+	application := `[{"Key":"P-1","Name":"企业","Project":"2600-340200-04-01-000001"}]`
+	joined := w.answered(w.send(post{sender: "ratings", path: "push", body: application, header: token}), 200)
+	require.Equal(t, lead.Numbers, joined.Numbers)
+	again := w.answered(w.send(post{sender: "ratings", path: "push", body: application, header: token}), 200)
+	require.Equal(t, lead.Numbers, again.Numbers)
+	_, err := w.PlanProgress(t.Context(), 0, 10)
+	require.NoError(t, err)
+	told, _, err := w.ProgressReports(t.Context(), casework.ProgressFilter{Case: lead.Numbers[0]})
+	require.NoError(t, err)
+	var said []string
+	for _, r := range told {
+		said = append(said, fmt.Sprintf("%s %s %s %s %s", r.Sender, r.External, r.Key(), r.Milestone, r.At.In(calendar.Shanghai).Format("15:04")))
+	}
+	n := lead.Numbers[0]
+	require.ElementsMatch(t, []string{"signed GC-1 " + n + "/1 received 09:00", "ratings P-1 " + n + "/2/1 received 10:00"}, said)
+	back := w.answered(w.send(post{sender: "ratings", path: "push", body: `[{"Key":"W-1","Withdraw":"P-1"}]`, header: token}), 200)
+	require.Equal(t, lead.Numbers, back.Numbers)
+}
+
 func TestRatingsFindTheirCase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -197,6 +226,9 @@ func TestRatingsFindTheirCase(t *testing.T) {
 	require.Len(t, k.Evaluated.Ratings, 1)
 	require.Equal(t, "慢", k.Evaluated.Ratings[0].Comment, "tags stand for words that are missing")
 	require.Equal(t, []string{number}, w.answered(w.send(rating), 200).Numbers)
+	// The record of a service that we sent bears our own number.
+	ours := w.answered(w.send(post{sender: "ratings", path: "evaluate", body: `[{"Key":"E-2","External":"` + number + `","Stars":5}]`, header: token}), 200)
+	require.Equal(t, []string{number}, ours.Numbers)
 	// By our own number, and not twice however it is worded.
 	w.answered(w.send(post{sender: "ratings", path: "evaluate", body: `[{"Key":"E-2","External":"` + number + `","Stars":5,"Text":"好"}]`, header: token}), 200)
 	w.answered(w.send(post{sender: "ratings", path: "evaluate", body: `[{"Key":"E-2","External":"` + number + `","Stars":5,"Text":"好 "}]`, header: token}), 200)
@@ -513,6 +545,85 @@ func TestRowsArePolledAndSettled(t *testing.T) {
 	require.Len(t, other.adapter.waiting, 1, "another one is at it")
 	require.NoError(t, poll(other))
 	require.Empty(t, other.adapter.waiting)
+}
+
+// A row that was refused is settled again once a person mended its message, or
+// replayed it: once, and tried again while the front database is down.
+func TestARefusedRowIsSettledAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	poll := func() error {
+		s, _ := w.inbox.Senders.Find("tables")
+		_, err := w.inbox.poll(t.Context(), s, tables{w.adapter})
+		return err
+	}
+	settled := func() []string {
+		all := w.adapter.settled
+		w.adapter.settled = nil
+		return all
+	}
+	w.adapter.strict = true
+	unknown := `[{"Key":"P-8","Name":"乙","Use":"洗车"}]`
+	ahead := `[{"Key":"W-1","Withdraw":"P-9"}]`
+	for _, body := range []string{"garbage", "rubbish", unknown, ahead} {
+		w.adapter.waiting = append(w.adapter.waiting, platforms.Message{Kind: "T", Body: []byte(body)})
+	}
+	require.NoError(t, poll())
+	require.Equal(t, []string{"T garbage false invalid_input", "T rubbish false invalid_input", "T " + unknown + " false invalid_input", "T " + ahead + " false case_not_found"}, settled())
+	ids := map[string]string{}
+	for _, m := range w.all() {
+		m, err := w.InboxMessage(t.Context(), m.ID)
+		require.NoError(t, err)
+		ids[string(m.Body)] = m.ID
+	}
+	mend := func(id, text string) casework.InboxMessage {
+		return staff[casework.InboxMessage](w, casework.ServiceHall, "POST", "/v1/inbox/"+id+"/mend", map[string]any{"text": text, "note": "对方补发"}, 200)
+	}
+	// A copy that is no better changes nothing; the next one does.
+	worse := mend(ids["garbage"], "still garbage")
+	require.NoError(t, poll())
+	require.Empty(t, settled())
+	mended := mend(worse.ID, one)
+	require.Equal(t, casework.InboxTakenUp, mended.State)
+	w.adapter.failing = errors.New("gone")
+	require.ErrorContains(t, poll(), "gone")
+	require.ErrorContains(t, poll(), "gone")
+	require.Empty(t, settled())
+	w.adapter.failing = nil
+	require.NoError(t, poll())
+	require.Equal(t, []string{"again T garbage " + fmt.Sprint(mended.Numbers)}, settled())
+	require.NoError(t, poll())
+	require.Empty(t, settled(), "once")
+
+	// The mapping was corrected, and the message replayed.
+	w.adapter.strict = false
+	replayed := staff[casework.InboxMessage](w, casework.ServiceHall, "POST", "/v1/inbox/"+ids[unknown]+"/replay", nil, 200)
+	require.Equal(t, casework.InboxTakenUp, replayed.State)
+	// What it came ahead of came meanwhile.
+	w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"P-7","Name":"丙"}]`, nonce: "n1"}), 200)
+	w.adapter.waiting = []platforms.Message{{Kind: "T", Body: []byte(`[{"Key":"P-9","Name":"丁"}]`)}}
+	require.NoError(t, poll())
+	w.wait(time.Minute)
+	w.sweeps()
+	w.adapter.left = true // the platform has sent another row in its place
+	require.NoError(t, poll())
+	var again []string
+	for _, said := range settled() {
+		if strings.HasPrefix(said, "again") {
+			again = append(again, said)
+		}
+	}
+	require.Len(t, again, 2)
+	require.Equal(t, "again T "+unknown+" "+fmt.Sprint(replayed.Numbers), again[0])
+	require.Contains(t, again[1], "again T "+ahead)
+
+	// Of what a person ignores nothing is written back.
+	staff[casework.InboxMessage](w, casework.ServiceHall, "POST", "/v1/inbox/"+ids["rubbish"]+"/ignore", map[string]any{"reason": "联调"}, 200)
+	require.NoError(t, poll())
+	require.Empty(t, settled())
+	left, err := w.RefusedRows(t.Context(), "tables", 10)
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
 
 func TestAskedByGet(t *testing.T) {

@@ -97,6 +97,9 @@ func (b *Inbox) hourly(now time.Time) bool {
 // back is given again, is found kept, and gets the same outcome.
 func (b *Inbox) poll(ctx context.Context, s *senders.Sender, adapter platforms.Exchange) (more bool, err error) {
 	_, err = b.Book.Alone(ctx, "poll/"+s.ID, func(ctx context.Context) error {
+		if err := b.settleAgain(ctx, s, adapter); err != nil {
+			return err
+		}
 		rows, err := adapter.Poll(ctx, s.Exchange.Batch)
 		if err != nil {
 			return err
@@ -113,6 +116,12 @@ func (b *Inbox) poll(ctx context.Context, s *senders.Sender, adapter platforms.E
 			if err != nil {
 				return err // the row waits, and those behind it: a child comes after its parent
 			}
+			if out.Fault != nil {
+				// Noted first: a row that is refused and not noted would stay so.
+				if err := b.Book.RefuseRow(ctx, kept.ID); err != nil {
+					return err
+				}
+			}
 			row.ID, row.Sender, row.ReceivedAt = kept.ID, s.ID, kept.ReceivedAt
 			if err := adapter.Settle(ctx, row, out); err != nil {
 				return err
@@ -122,4 +131,27 @@ func (b *Inbox) poll(ctx context.Context, s *senders.Sender, adapter platforms.E
 		return nil
 	})
 	return more, err
+}
+
+// settleAgain writes back of rows that were refused that they were taken up
+// after all: a person mended or replayed them, or what was missing came. A row
+// of which a person found that nothing is to be done stays refused.
+func (b *Inbox) settleAgain(ctx context.Context, s *senders.Sender, adapter platforms.Exchange) error {
+	rows, err := b.Book.RefusedRows(ctx, s.ID, s.Exchange.Batch)
+	if err != nil {
+		return err
+	}
+	for _, m := range rows {
+		if m.State == casework.InboxTakenUp {
+			settled, err := adapter.SettleAgain(ctx, asMessage(m), platforms.Outcome{Message: m.ID, Numbers: m.Numbers})
+			if err != nil {
+				return err
+			}
+			b.Logger.InfoContext(ctx, "A row that was refused was taken up after all.", "sender", s.ID, "kind", m.Kind, "message", m.ID, "written_back", settled)
+		}
+		if err := b.Book.RowSettled(ctx, m.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -175,10 +175,10 @@ func (b *Inbox) item(ctx context.Context, s *senders.Sender, m casework.InboxMes
 	external := ""
 	switch sort {
 	case sortIntake:
-		external, numbers, before, err = b.intake(ctx, s, item, wait)
+		external, numbers, before, err = b.intake(ctx, s, m, item, wait)
 	case sortService:
 		external = cmp.Or(item.Service.ExternalNumber, item.Key)
-		numbers, before, err = b.service(ctx, s, *item.Service, external, wait)
+		numbers, before, err = b.service(ctx, s, m, *item.Service, external, wait)
 	case sortRating:
 		external = item.Rating.External
 		numbers, err = b.rate(ctx, s, item)
@@ -217,7 +217,7 @@ func sortOf(item platforms.Item) string {
 // intake accepts requests for a connection. What is wrong with one utility's is
 // no reason against the other's; the whole is sent or replayed again later, and
 // what was accepted stays accepted.
-func (b *Inbox) intake(ctx context.Context, s *senders.Sender, item platforms.Item, wait bool) (external string, numbers []string, before bool, err error) {
+func (b *Inbox) intake(ctx context.Context, s *senders.Sender, m casework.InboxMessage, item platforms.Item, wait bool) (external string, numbers []string, before bool, err error) {
 	requests := b.spread(s, item.Intake.Requests)
 	if len(requests) == 0 {
 		return "", nil, false, casework.Refuse(casework.Invalid, "no_request", casework.Say("来件中没有报装内容", "the message asks for nothing"))
@@ -241,7 +241,7 @@ func (b *Inbox) intake(ctx context.Context, s *senders.Sender, item platforms.It
 			faults = append(faults, itemFault{string(r.Utility), f})
 		}
 	}
-	accepted, was, err := b.accept(ctx, s, ours, external, len(requests) > 1, wait)
+	accepted, was, err := b.accept(ctx, s, m, ours, external, len(requests) > 1, wait)
 	numbers, before = append(numbers, accepted...), before && was
 	if f := casework.AsFault(err); err != nil {
 		if f.Kind == casework.Internal || f.Kind == casework.Unavailable || len(faults) == 0 {
@@ -296,7 +296,7 @@ func (b *Inbox) forward(ctx context.Context, s *senders.Sender, r casework.Reque
 // come first: where a start fails for now, an unstarted receipt is found and
 // started. Of a joint request the sender is given the one number that the
 // customer knows.
-func (b *Inbox) accept(ctx context.Context, s *senders.Sender, requests []casework.Request, external string, joint, wait bool) (numbers []string, before bool, err error) {
+func (b *Inbox) accept(ctx context.Context, s *senders.Sender, m casework.InboxMessage, requests []casework.Request, external string, joint, wait bool) (numbers []string, before bool, err error) {
 	if len(requests) == 0 {
 		return nil, true, nil
 	}
@@ -327,7 +327,7 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, requests []casewo
 		if kept.Number == "" {
 			numbers = append(numbers, app.Case)
 		}
-		if err := b.Book.NoteSender(ctx, app.Case, s.ID, external); err != nil {
+		if err := b.follow(ctx, m, app.Case, external); err != nil {
 			return numbers, before, err
 		}
 	}
@@ -338,7 +338,7 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, requests []casewo
 		if kept.Number == "" {
 			numbers = append(numbers, receipt.Number)
 		}
-		if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
+		if err := b.follow(ctx, m, receipt.Number, external); err != nil {
 			return numbers, before, err
 		}
 		if err := b.start(ctx, s, receipt, wait); err != nil {
@@ -366,6 +366,12 @@ func another(s *senders.Sender, kept casework.JointReceipt, requests []casework.
 		}
 	}
 	return nil
+}
+
+// follow has a message's sender told how a case comes on that it asked for, also
+// where another one had asked for it before.
+func (b *Inbox) follow(ctx context.Context, m casework.InboxMessage, number, external string) error {
+	return b.Book.Follow(ctx, casework.Follower{Case: number, Sender: m.Sender, External: external, Since: m.ReceivedAt})
 }
 
 // acceptOne keeps a request by itself, or as the application of the lead whose
@@ -448,7 +454,7 @@ func (b *Inbox) each(ctx context.Context, s *senders.Sender, sort, item string, 
 
 // service keeps a request for a transfer, a closing or an order of 12345, and
 // starts its case.
-func (b *Inbox) service(ctx context.Context, s *senders.Sender, r casework.ServiceRequest, external string, wait bool) (numbers []string, before bool, err error) {
+func (b *Inbox) service(ctx context.Context, s *senders.Sender, m casework.InboxMessage, r casework.ServiceRequest, external string, wait bool) (numbers []string, before bool, err error) {
 	r.Channel, r.District, r.ExternalNumber = cmp.Or(r.Channel, s.Channel), cmp.Or(r.District, s.District), external
 	if r.Utility == "" && len(s.Utilities) == 1 {
 		r.Utility = s.Utilities[0]
@@ -466,7 +472,7 @@ func (b *Inbox) service(ctx context.Context, s *senders.Sender, r casework.Servi
 		return nil, false, err
 	}
 	numbers = []string{receipt.Number}
-	if err := b.Book.NoteSender(ctx, receipt.Number, s.ID, external); err != nil {
+	if err := b.follow(ctx, m, receipt.Number, external); err != nil {
 		return numbers, !fresh, err
 	}
 	return numbers, !fresh, b.start(ctx, s, receipt, wait)

@@ -38,6 +38,7 @@ type tiny struct {
 	strict  bool // its mapping knows no "用途"
 	waiting []platforms.Message
 	settled []string
+	left    bool  // the platform has sent another row: one that is settled is left as it is
 	failing error // of Settle
 }
 
@@ -156,6 +157,16 @@ func (a tables) Settle(_ context.Context, m platforms.Message, o platforms.Outco
 	a.settled = append(a.settled, fmt.Sprintf("%s %s %v %s", m.Kind, m.Body, o.Before, code))
 	a.waiting = slices.DeleteFunc(a.waiting, func(w platforms.Message) bool { return string(w.Body) == string(m.Body) })
 	return nil
+}
+
+func (a tables) SettleAgain(_ context.Context, m platforms.Message, o platforms.Outcome) (bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failing != nil {
+		return false, a.failing
+	}
+	a.settled = append(a.settled, fmt.Sprintf("again %s %s %v", m.Kind, m.Body, o.Numbers))
+	return !a.left, nil
 }
 
 func (tables) Write(context.Context, string, platforms.Outgoing) error { return nil }

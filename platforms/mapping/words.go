@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
@@ -17,8 +19,9 @@ import (
 
 // sources are what a report may tell.
 var sources = []string{
-	"external", "number", "case", "utility", "n", "state", "at", "at.compact", "by", "note", "project", "project.investment", "account",
-	"applicant.name", "applicant.credit_code", "contact.name", "contact.phone", "site.district", "site.address",
+	"external", "number", "case", "utility", "service", "n", "state", "at", "at.compact", "received", "accepted", "by", "note",
+	"project", "project.investment", "account", "applicant.kind", "applicant.name", "applicant.credit_code", "applicant.resident_id",
+	"contact.name", "contact.phone", "site.district", "site.region", "site.address",
 }
 
 // moments of the platforms are Asia/Shanghai, to the second.
@@ -47,12 +50,19 @@ func source(r platforms.Report, name string) string {
 		return r.Case
 	case "utility":
 		return string(r.Utility)
+	case "service":
+		// Platforms name what was asked for in one word, water and gas apart.
+		return string(r.Utility) + "/" + string(cmp.Or(s.Service, casework.ConnectionCase))
 	case "n":
 		return fmt.Sprint(r.N)
 	case "state":
 		return string(r.State)
 	case "at":
-		return r.At.In(calendar.Shanghai).Format(clock)
+		return clocked(r.At)
+	case "received":
+		return clocked(r.Received)
+	case "accepted":
+		return clocked(r.Accepted)
 	case "at.compact":
 		return r.At.In(calendar.Shanghai).Format(compactClock)
 	case "by":
@@ -66,18 +76,34 @@ func source(r platforms.Report, name string) string {
 		return investment.FindString(q.Project)
 	case "account":
 		return s.Account
+	case "applicant.kind":
+		switch {
+		case r.Request == nil:
+			return ""
+		case q.Applicant.Person:
+			return person
+		}
+		return organisation
 	case "applicant.name":
 		return q.Applicant.Name
 	case "applicant.credit_code":
 		return q.Applicant.CreditCode
+	case "applicant.resident_id":
+		// Known only of who changes or gives up an account.
+		return cmp.Or(s.NewHolder.ResidentID, s.Holder.ResidentID)
 	case "contact.name":
 		return q.Contact.Name
 	case "contact.phone":
 		return q.Contact.Phone
 	case "site.district":
-		return string(q.Site.District) + string(s.District)
+		return district(q, s)
+	case "site.region":
+		// Platforms of the province know a district by twelve digits.
+		if d := district(q, s); d != "" {
+			return d + "000000"
+		}
 	case "site.address":
-		return q.Site.Address + s.Address
+		return cmp.Or(q.Site.Address, s.Address)
 	}
 	if field, ok := strings.CutPrefix(name, "extra."); ok {
 		if v := kept(q.Extra, field); v != "" {
@@ -86,6 +112,23 @@ func source(r platforms.Report, name string) string {
 		return kept(s.Extra, field)
 	}
 	return ""
+}
+
+func clocked(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.In(calendar.Shanghai).Format(clock)
+}
+
+// district is where the thing is; a service that names no district is the whole
+// city's, which is none that a platform knows.
+func district(q casework.Request, s casework.ServiceRequest) string {
+	d := cmp.Or(q.Site.District, s.District)
+	if d == casework.AllDistricts {
+		return ""
+	}
+	return string(d)
 }
 
 // kept finds a field of the sender's own that was kept with the request.

@@ -1,6 +1,6 @@
-// Package progress tells platforms how the cases come on that they sent us:
-// each milestone once and in order, tried again until the platform has taken
-// it, and on record with what was sent and what was answered.
+// Package progress tells platforms how the cases come on that they follow: each
+// milestone once and in order, tried again until the platform has taken it, and
+// on record with what was sent and what was answered.
 //
 // On record a report goes out once; on the wire at least once. Between "taken"
 // and "recorded as taken" a crash or a time-out can fall, and then the platform
@@ -35,8 +35,11 @@ type Book interface {
 	PlanProgress(ctx context.Context, settle time.Duration, limit int) (int, error)
 	ClaimProgress(ctx context.Context, sender string, now, lease time.Time, limit int) ([]casework.ProgressReport, error)
 	RecordProgress(ctx context.Context, a casework.ProgressAttempt) error
-	// Receipt gives what the platform had asked for.
-	Receipt(ctx context.Context, number string) (casework.Receipt, error)
+	// Asked gives what the platform had asked for, or the case as it stands for
+	// one that is told of all cases.
+	Asked(ctx context.Context, r casework.ProgressReport) (casework.Receipt, error)
+	// Watch notes which senders are told of all cases from now on.
+	Watch(ctx context.Context, watchers []casework.Watcher) error
 }
 
 // Options are what a reporter is made of. Senders and Book are required.
@@ -58,6 +61,9 @@ type Options struct {
 type Reporter struct {
 	Options
 	client *http.Client
+
+	mu      sync.Mutex
+	watched time.Time // when the book was told who is told of all cases
 }
 
 const (
@@ -65,6 +71,7 @@ const (
 	batch         = 50
 	parallel      = 4 // told at one time to one platform, each of another case
 	lease         = 5 * time.Minute
+	watchEvery    = time.Hour
 	keepTimeout   = 15 * time.Second // to record how a try ended
 	writeTimeout  = 30 * time.Second // into an exchange table
 	defaultSettle = 15 * time.Second
@@ -135,8 +142,27 @@ func (p *Reporter) repeat(ctx context.Context, work func(context.Context) (more 
 }
 
 func (p *Reporter) plan(ctx context.Context) (more bool, err error) {
+	if err := p.watch(ctx); err != nil {
+		return false, err
+	}
 	n, err := p.Book.PlanProgress(ctx, p.Settle, batch)
 	return n == batch, err
+}
+
+// watch says at the start, and once an hour, who is told of all cases: a process
+// with another file may have said otherwise.
+func (p *Reporter) watch(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.Now()
+	if now.Sub(p.watched) < watchEvery {
+		return nil
+	}
+	if err := p.Book.Watch(ctx, p.Senders.Watchers()); err != nil {
+		return err
+	}
+	p.watched = now
+	return nil
 }
 
 // report tells a platform a batch of what is due.
@@ -155,9 +181,6 @@ func (p *Reporter) report(ctx context.Context, s *senders.Sender) (more bool, er
 	return len(claimed) > 0, group.Wait()
 }
 
-// Key names a report to the platform, the same at each try.
-func Key(r casework.ProgressReport) string { return fmt.Sprintf("%s/%d", r.Case, r.N) }
-
 // try tells one report and records how that ended.
 func (p *Reporter) try(ctx context.Context, s *senders.Sender, r casework.ProgressReport, until time.Time) error {
 	a := casework.ProgressAttempt{Report: r.ID, N: r.Attempts, State: casework.ProgressSent}
@@ -168,9 +191,9 @@ func (p *Reporter) try(ctx context.Context, s *senders.Sender, r casework.Progre
 	}
 	var out platforms.Outgoing
 	told := false
-	receipt, err := p.Book.Receipt(ctx, r.Case)
+	asked, err := p.Book.Asked(ctx, r)
 	if err == nil {
-		out, told, err = s.Adapter.Report(asReport(r, receipt))
+		out, told, err = s.Adapter.Report(asReport(r, asked))
 	}
 	_, tables := s.Adapter.(platforms.Exchange)
 	tables = tables && out.Table != ""
@@ -199,8 +222,8 @@ func asReport(r casework.ProgressReport, asked casework.Receipt) platforms.Repor
 		number = asked.Joint.Number
 	}
 	return platforms.Report{
-		Sender: r.Sender, External: r.External, Number: number, Case: r.Case, Request: &asked.Request, Utility: r.Utility, N: r.N, State: r.Milestone, At: r.At,
-		By: r.Department.Name(), Note: r.Note,
+		Sender: r.Sender, External: r.External, Number: number, Case: r.Case, Request: &asked.Request, Service: asked.Service, Utility: r.Utility, N: r.N,
+		State: r.Milestone, At: r.At, Received: asked.ReceivedAt, Accepted: r.AcceptedAt, By: r.Department.Name(), Note: r.Note,
 	}
 }
 
@@ -245,7 +268,7 @@ func (p *Reporter) tell(ctx context.Context, s *senders.Sender, r casework.Progr
 	defer cancel()
 	if tables {
 		adapter, _ := s.Adapter.(platforms.Exchange)
-		return &casework.Sent{Text: fmt.Sprintf("%s %v", out.Table, out.Row)}, adapter.Write(ctx, Key(r), out)
+		return &casework.Sent{Text: fmt.Sprintf("%s %v", out.Table, out.Row)}, adapter.Write(ctx, r.Key(), out)
 	}
 	if out.Method == "" {
 		out.Method = http.MethodPost
@@ -290,7 +313,7 @@ func (p *Reporter) request(ctx context.Context, to *senders.Report, r casework.P
 	}
 	signed := proof.Request{Method: out.Method, Path: address.EscapedPath(), Query: query, Header: http.Header{}, Body: body}
 	signed.Header.Set("User-Agent", "curbstop")
-	signed.Header.Set(HeaderKey, Key(r))
+	signed.Header.Set(HeaderKey, r.Key())
 	if out.ContentType != "" {
 		signed.Header.Set("Content-Type", out.ContentType)
 	}

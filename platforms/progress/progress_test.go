@@ -63,6 +63,9 @@ func (a tables) Report(r platforms.Report) (platforms.Outgoing, bool, error) {
 }
 func (tables) Poll(context.Context, int) ([]platforms.Message, error)             { return nil, nil }
 func (tables) Settle(context.Context, platforms.Message, platforms.Outcome) error { return nil }
+func (tables) SettleAgain(context.Context, platforms.Message, platforms.Outcome) (bool, error) {
+	return false, nil
+}
 func (a tables) Write(_ context.Context, key string, o platforms.Outgoing) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -209,7 +212,7 @@ func (w *world) begin(sender string) *casework.Case {
 	receipt, _, err := w.Accept(w.t.Context(), r, casework.Actor{ID: sender}, w.clock())
 	require.NoError(w.t, err)
 	if sender != "" {
-		require.NoError(w.t, w.NoteSender(w.t.Context(), receipt.Number, sender, external))
+		require.NoError(w.t, w.Follow(w.t.Context(), casework.Follower{Case: receipt.Number, Sender: sender, External: external, Since: w.clock()}))
 	}
 	k := casework.NewCase(receipt.Number, r, casework.Terms{
 		Lane: casework.Lane101, Hours: calendar.AlwaysOpen, PauseReasons: []casework.PauseReason{casework.CustomerNotReady, casework.ForceMajeure},
@@ -217,6 +220,11 @@ func (w *world) begin(sender string) *casework.Case {
 	k.Need(casework.ContactCustomer, "", 1, w.clock(), w.clock())
 	w.save(k)
 	return k
+}
+
+func (w *world) follows(k *casework.Case, sender, external string) {
+	w.t.Helper()
+	require.NoError(w.t, w.Follow(w.t.Context(), casework.Follower{Case: k.Number, Sender: sender, External: external, Since: w.clock()}))
 }
 
 func (w *world) save(k *casework.Case) {
@@ -454,6 +462,52 @@ func TestALeaseEnds(t *testing.T) {
 	// The first one, late, has nothing to say any more.
 	require.NoError(t, w.RecordProgress(t.Context(), casework.ProgressAttempt{Report: claimed[0].ID, N: 1, State: casework.ProgressPending, NextAt: w.clock()}))
 	require.Equal(t, casework.ProgressSent, w.reports(casework.ProgressFilter{})[0].State)
+}
+
+// One platform is down, and the other is told all the same: each in order, under
+// keys of its own.
+func TestAStuckPlatformHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := w.begin("there")
+	w.follows(k, "tables", "GG-1")
+	w.platform.does = func(rw http.ResponseWriter, _ *http.Request, _ int) bool {
+		rw.WriteHeader(http.StatusBadGateway)
+		return true
+	}
+	for range 25 {
+		w.wait(time.Hour)
+		w.works()
+	}
+	k = w.pause(k, casework.CustomerNotReady)
+	w.wait(time.Minute)
+	w.works()
+	require.Equal(t, []string{k.Number + "/2/1 STATES map[BLZT:received]", k.Number + "/2/2 STATES map[BLZT:suspended]"}, w.wrote)
+	stuck := w.reports(casework.ProgressFilter{State: casework.ProgressStuck})
+	require.Len(t, stuck, 1)
+	require.Equal(t, "there", stuck[0].Sender)
+	w.platform.told()
+	w.platform.does = nil
+	w.wait(time.Hour)
+	w.works()
+	require.Equal(t, []string{said(k, 1, casework.MilestoneReceived), said(k, 2, casework.MilestoneSuspended)}, w.platform.told())
+}
+
+// A sender may be told of all cases, under our number and in its turn.
+func TestAPlatformIsToldOfAllCases(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := w.begin("")
+	w.wait(time.Hour)
+	w.reporter.Senders.All()[0].Watches = true
+	w.works()
+	k, own := w.begin(""), w.begin("there")
+	w.wait(time.Minute)
+	w.works()
+	require.ElementsMatch(t, []string{
+		fmt.Sprintf("%s %s 1 received 营商专班", k.Number, k.Number), said(own, 1, casework.MilestoneReceived),
+	}, w.platform.told())
+	require.Empty(t, w.reports(casework.ProgressFilter{Case: before.Number}))
 }
 
 func TestThroughTablesAndNotAtAll(t *testing.T) {

@@ -2,6 +2,7 @@ package rating_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -99,10 +100,23 @@ func TestNothingOfAnEvaluationIsLost(t *testing.T) {
 	})
 }
 
+// record is what the platform is told of a case that was completed.
+func record(t testing.TB, r platforms.Report) map[string]any {
+	t.Helper()
+	r.N, r.State = 5, casework.MilestoneCompleted
+	o, told, err := adapter(t).Report(r)
+	require.NoError(t, err)
+	require.True(t, told)
+	var body map[string]map[string]any
+	require.NoError(t, json.Unmarshal(o.Body, &body))
+	return body["params"]
+}
+
 func TestServicesAreTold(t *testing.T) {
 	t.Parallel()
 	r := platforms.Report{
-		External: "340100260101TEST0001", Number: "W20261124-00001", Utility: casework.Water, By: "客户服务部",
+		External: "W20261124-00001", Number: "W20261124-00001", Case: "W20261124-00001", Utility: casework.Water, By: "客户服务部", At: trial.ReceivedAt,
+		Received: trial.ReceivedAt.AddDate(0, 0, -3), Accepted: trial.ReceivedAt.AddDate(0, 0, -2),
 		Request: &casework.Request{
 			Applicant: casework.Applicant{Name: "测试置业有限公司", CreditCode: "91340200MA8TEAT00J"},
 			Contact:   casework.Contact{Phone: "13800000001"}, Site: casework.Site{District: "340207"},
@@ -110,18 +124,46 @@ func TestServicesAreTold(t *testing.T) {
 		},
 	}
 	trial.GoldenReports(t, "reports", adapter(t), r)
-	// What is told has the fields of the recorded message.
-	r.N, r.State, r.At = 1, casework.MilestoneReceived, trial.ReceivedAt
-	o, told, err := adapter(t).Report(r)
-	require.NoError(t, err)
-	require.True(t, told)
-	var body map[string]map[string]any
-	require.NoError(t, json.Unmarshal(o.Body, &body))
-	for field := range trial.Sample(t, samples, "service_push", "params") {
-		if field != "ouguid" { // a key of the platform's own for an office
-			assert.Contains(t, body["params"], field)
+	// What is told has the fields of the recorded message, each with something in it.
+	said := record(t, r)
+	for field, sample := range trial.Sample(t, samples, "service_push", "params") {
+		if field == "ouguid" { // a key of the platform's own for an office
+			continue
 		}
+		assert.Contains(t, said, field)
+		assert.NotEmpty(t, said[field], field)
+		assert.Equal(t, fmt.Sprintf("%T", sample) == "json.Number", fmt.Sprintf("%T", said[field]) == "float64", field)
 	}
+}
+
+// A service is told by its own name, of whoever asked for it.
+func TestOtherServicesAreToldToo(t *testing.T) {
+	t.Parallel()
+	transfer := casework.ServiceRequest{
+		Service: casework.TransferCase, Utility: casework.Gas, District: "340202",
+		NewHolder: casework.AccountHolder{Name: "测试张甲", Phone: "13800000002", ResidentID: "340202199001010019"},
+	}
+	order := casework.ServiceRequest{
+		Service: casework.OrderCase, Utility: casework.Water,
+		Order: &casework.HotlineOrder{Content: "停水", Secret: true, Caller: casework.Contact{Name: "测试李乙", Phone: "13800000003"}},
+	}
+	told := func(s casework.ServiceRequest) map[string]any {
+		q := s.Request()
+		return record(t, platforms.Report{External: "N1", Utility: s.Utility, Request: &q, Service: &s, Received: trial.ReceivedAt, At: trial.ReceivedAt})
+	}
+	fields := func(said map[string]any) []any {
+		var all []any
+		for _, f := range []string{"taskName", "taskCode", "areaCode", "userName", "userProp", "certKey", "creditType", "mobile", "acceptDate"} {
+			all = append(all, said[f])
+		}
+		return all
+	}
+	assert.Equal(t, []any{
+		"用气过户", "TEST11340200000000000200000000004", "340202000000", "测试张甲", "1", "340202199001010019", "111", "13800000002", "2026-11-24 10:00:00",
+	}, fields(told(transfer)))
+	assert.Equal(t, []any{
+		"供水诉求办理", "TEST11340200000000000200000000007", "340200000000", "（来电人保密）", "1", "", "111", "", "2026-11-24 10:00:00",
+	}, fields(told(order)), "a caller who does not want to be named is not")
 }
 
 func FuzzRead(f *testing.F) {

@@ -71,6 +71,9 @@ type Sender struct {
 	Exchange  Exchange       // set where the adapter polls
 
 	Report *Report // nil: it is not told of the progress through HTTP
+	// Watches says that it is told of all cases, of Utilities and District where
+	// it has some, and not only of those that it brought.
+	Watches bool
 
 	adapterName, mapping string
 }
@@ -92,6 +95,16 @@ func (s *Sender) Actor() casework.Actor {
 func (s *Sender) Admits(address netip.Addr) bool {
 	address = address.Unmap()
 	return len(s.Addresses) == 0 || slices.ContainsFunc(s.Addresses, func(p netip.Prefix) bool { return p.Contains(address) })
+}
+
+// Watchers lists the senders that are told of all cases.
+func (s *Senders) Watchers() (watchers []casework.Watcher) {
+	for _, one := range s.all {
+		if one.Watches {
+			watchers = append(watchers, casework.Watcher{Sender: one.ID, Utilities: one.Utilities, District: one.District})
+		}
+	}
+	return watchers
 }
 
 // Senders are those of an installation.
@@ -134,6 +147,7 @@ type settings struct {
 		Proof   proof.Settings        `yaml:"proof"`
 		Encrypt *proof.CipherSettings `yaml:"encrypt"`
 		Timeout time.Duration         `yaml:"timeout"`
+		Cases   string                `yaml:"cases"`
 	} `yaml:"report"`
 }
 
@@ -151,6 +165,9 @@ const (
 	defaultTimeout = 15 * time.Second
 	longestTimeout = 2 * time.Minute
 )
+
+// Of which cases a sender is told.
+const ownCases, allCases = "own", "all"
 
 var idForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
 
@@ -232,6 +249,11 @@ func (s settings) report(c *casework.Check, field string, o Options, one *Sender
 		r.Timeout = defaultTimeout
 	}
 	c.Require(r.Timeout > 0 && r.Timeout <= longestTimeout, field+".report.timeout", casework.Sayf("应在 %[1]s 以内", "must be within %[1]s", longestTimeout))
+	c.Require(r.Cases == "" || r.Cases == ownCases || r.Cases == allCases, field+".report.cases", casework.Say(
+		"应为 own（它送来的办件）或 all（此后的全部办件）", "must be own (the cases that it brought) or all (every case from now on)"))
+	c.Require(r.Cases != allCases || s.Exchange == nil, field+".report.cases", casework.Say(
+		"有前置库的来件方只能是 own：前置库中没有他人的办件", "must be own where there are exchange tables, which know nothing of others' cases"))
+	one.Watches = r.Cases == allCases
 	one.Report = &Report{URL: u, Proof: proof.New(r.Proof, true, o.Getenv, c, field+".report.proof"), Timeout: r.Timeout}
 	if r.Encrypt != nil {
 		one.Report.Encrypt = proof.NewCipher(*r.Encrypt, o.Getenv, c, field+".report.encrypt")
@@ -364,6 +386,9 @@ func (s *Senders) Describe() []string {
 		}
 		if one.Report != nil {
 			line("report", fmt.Sprintf("%s %s (timeout %s)", one.Report.URL.Redacted(), one.Report.Proof.Describe(), one.Report.Timeout))
+		}
+		if one.Watches {
+			line("told of", "全部办件 all cases")
 		}
 	}
 	return said

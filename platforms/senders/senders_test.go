@@ -66,6 +66,14 @@ senders:
       proof: {way: hmac-sm3, secret_env: TOKEN}
       timeout: 20s
   - {id: park, name: 园区, adapter: plain, channel: industrial_park, proof: {way: none}, addresses: [10.9.9.9]}
+  - id: rating
+    name: 好差评
+    adapter: plain
+    channel: gov_portal
+    utilities: [water]
+    district: "340202"
+    proof: {way: token, secret_env: TOKEN}
+    report: {url: "https://rating.example.cn", proof: {way: none}, cases: all}
 `
 
 func TestASendersFileIsUnderstood(t *testing.T) {
@@ -73,7 +81,7 @@ func TestASendersFileIsUnderstood(t *testing.T) {
 	var setups []senders.Setup
 	all, err := senders.Parse([]byte(good), options(&setups))
 	require.NoError(t, err)
-	require.Len(t, setups, 2)
+	require.Len(t, setups, 3)
 	require.Equal(t, "mapping", string(setups[0].Mapping))
 	require.Equal(t, "postgres://u:hidden@h/db", setups[0].Exchange.URL)
 	require.Equal(t, map[string]string{"token": "token-of-ours"}, setups[0].Secrets)
@@ -89,11 +97,12 @@ func TestASendersFileIsUnderstood(t *testing.T) {
 		require.Equal(t, admitted, s.Admits(netip.MustParseAddr(address)), address)
 	}
 	require.False(t, s.Admits(netip.Addr{}), "an address that nobody knows")
+	require.Equal(t, []casework.Watcher{{Sender: "rating", Utilities: []casework.Utility{casework.Water}, District: "340202"}}, all.Watchers())
 	_, ok = all.Find("nobody")
 	require.False(t, ok)
 
 	said := strings.Join(all.Describe(), "\n")
-	for _, part := range []string{"gonggai", "park.yaml", "window=10m0s", "600", "platform.example.cn", "10.1.2.0/24", "sm4-cbc", "none"} {
+	for _, part := range []string{"gonggai", "park.yaml", "window=10m0s", "600", "platform.example.cn", "10.1.2.0/24", "sm4-cbc", "none", "全部办件"} {
 		require.Contains(t, said, part)
 	}
 	for _, secret := range []string{"token-of-ours", "hidden", "0123456789abcdef"} {
@@ -126,11 +135,14 @@ func TestAFileThatIsWrong(t *testing.T) {
 		"quota":              {sender + "    per_minute: -1\n", "senders[0].per_minute", "line 7"},
 		"report's address":   {sender + "    report: {url: \"https://u:p@h/x\", proof: {way: none}}\n", "senders[0].report.url", "https://"},
 		"report's proof":     {sender + "    report:\n      url: https://h/x\n      proof: {way: sm2}\n", "senders[0].report.proof.private_key_env", "line 9"},
-		"no tables":          {sender + "    exchange: {url_env: DSN}\n", "senders[0].exchange", "no exchange tables"},
-		"tables' pace":       {strings.Replace(sender, "plain", "tables", 1) + "    exchange: {url_env: DSN, every: 1ms}\n", "senders[0].exchange.every", "1s"},
-		"tables' address":    {strings.Replace(sender, "plain", "tables", 1) + "    exchange: {url_env: NONE}\n", "senders[0].exchange.url_env", "NONE"},
-		"adapter's secret":   {sender + "    secrets: {key: NONE}\n", "senders[0].secrets.key", "NONE"},
-		"decrypt":            {sender + "    decrypt: {cipher: sm4-cbc, key_env: TOKEN}\n", "senders[0].decrypt.key_env", "16"},
+		"told of some":       {sender + "    report: {url: \"https://h/x\", proof: {way: none}, cases: some}\n", "senders[0].report.cases", "must be own"},
+		"told through tables": {strings.Replace(sender, "plain", "tables", 1) + "    exchange: {url_env: DSN}\n    report: {url: \"https://h/x\", proof: {way: none}, cases: all}\n",
+			"senders[0].report.cases", "others' cases"},
+		"no tables":        {sender + "    exchange: {url_env: DSN}\n", "senders[0].exchange", "no exchange tables"},
+		"tables' pace":     {strings.Replace(sender, "plain", "tables", 1) + "    exchange: {url_env: DSN, every: 1ms}\n", "senders[0].exchange.every", "1s"},
+		"tables' address":  {strings.Replace(sender, "plain", "tables", 1) + "    exchange: {url_env: NONE}\n", "senders[0].exchange.url_env", "NONE"},
+		"adapter's secret": {sender + "    secrets: {key: NONE}\n", "senders[0].secrets.key", "NONE"},
+		"decrypt":          {sender + "    decrypt: {cipher: sm4-cbc, key_env: TOKEN}\n", "senders[0].decrypt.key_env", "16"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

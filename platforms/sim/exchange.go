@@ -203,6 +203,7 @@ func (x *exchange) note(key string, state int, reason string) {
 			if !e.Good {
 				e.Fault = fmt.Sprintf("未被接收 it was not accepted: %d %s", state, reason)
 			}
+		case state == rowAccepted && e.Kept != "": // a person mended it since
 		case state == rowAccepted || reason == "":
 			e.Fault = "无法识别的行未说明原因 what nobody can understand was not refused with a reason"
 		default:

@@ -34,15 +34,18 @@ type intake struct {
 	secrets map[string]string
 	// spoil, if set, makes the other side do something wrong.
 	spoil func(*platforms.Outcome)
+	// spoilRecords does so with what those are told who are told of all cases.
+	spoilRecords func([]casework.ProgressReport) []casework.ProgressReport
 
-	mu      sync.Mutex
-	numbers map[string][]string // by sender, sort and key
-	known   map[string]bool     // sender and external number
-	used    map[string]string   // proofs, with what came with them
-	made    int
-	reports []casework.ProgressReport
-	stop    context.CancelFunc
-	running sync.WaitGroup
+	mu       sync.Mutex
+	numbers  map[string][]string // by sender, sort and key
+	known    map[string]bool     // sender and external number
+	used     map[string]string   // proofs, with what came with them
+	made     int
+	reports  []casework.ProgressReport
+	watchers []casework.Watcher
+	stop     context.CancelFunc
+	running  sync.WaitGroup
 }
 
 func newIntake(t testing.TB) *intake {
@@ -150,12 +153,36 @@ func (in *intake) takeUp(s *senders.Sender, m platforms.Message) (out platforms.
 					})
 				}
 			}
+			for _, number := range numbers {
+				in.known[number] = true
+				in.records(number, parts[0])
+			}
 			in.numbers[s.ID+item.Key], in.known[s.ID+external], in.known[external] = numbers, true, true
 		}
 		in.mu.Unlock()
 		out.Numbers, out.Before = append(out.Numbers, numbers...), out.Before && before
 	}
 	return out
+}
+
+// records has those told of a case that are told of all.
+func (in *intake) records(number string, u casework.Utility) {
+	var all []casework.ProgressReport
+	for _, w := range in.watchers {
+		for n, state := range []casework.Milestone{casework.MilestoneReceived, casework.MilestoneCompleted} {
+			all = append(all, casework.ProgressReport{
+				Case: number, Follower: 2, Sender: w.Sender, External: number, Utility: u, N: n + 1, Milestone: state, At: time.Now(),
+				Department: casework.Department(casework.ServiceHall), State: casework.ProgressPending,
+			})
+		}
+	}
+	if in.spoilRecords != nil {
+		all = in.spoilRecords(all)
+	}
+	for _, r := range all {
+		r.ID = int64(len(in.reports))
+		in.reports = append(in.reports, r)
+	}
 }
 
 // asked tells what an item is about, for which utilities, and whether it
@@ -200,11 +227,23 @@ func (in *intake) poll(ctx context.Context, s *senders.Sender, x platforms.Excha
 	}
 }
 
-// PlanProgress implements [progress.Book]: everything is planned at once.
-func (in *intake) Receipt(context.Context, string) (casework.Receipt, error) {
-	return casework.Receipt{}, nil
+// Asked implements [progress.Book].
+func (in *intake) Asked(_ context.Context, r casework.ProgressReport) (casework.Receipt, error) {
+	return casework.Receipt{ReceivedAt: r.At, Request: casework.Request{
+		Applicant: casework.Applicant{Name: "芜湖测试有限公司", CreditCode: "91340200MA8TEAT00J"}, Contact: casework.Contact{Phone: "13800000001"},
+		Site: casework.Site{District: "340202"},
+	}}, nil
 }
 
+// Watch implements [progress.Book].
+func (in *intake) Watch(_ context.Context, watchers []casework.Watcher) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.watchers = watchers
+	return nil
+}
+
+// PlanProgress implements [progress.Book]: everything is planned at once.
 func (in *intake) PlanProgress(context.Context, time.Duration, int) (int, error) { return 0, nil }
 
 // ClaimProgress implements [progress.Book]: of each case the first that waits.

@@ -44,10 +44,10 @@ func (r *Rule) look(e Entry, ok bool, said string, args ...any) {
 }
 
 // judge says what held, from the ledger alone.
-func judge(entries []Entry, waiting []string) Verdict {
+func judge(entries []Entry, waiting, watching []string) Verdict {
 	return Verdict{Rules: []Rule{
 		oneNumber(entries), duplicates(entries), garbageKept(entries), nothingForged(entries), comeAhead(entries),
-		afterEnds(entries), rowsSettled(entries), proved(entries), inOrder(entries), toldAtOnce(waiting), answered(entries),
+		afterEnds(entries), rowsSettled(entries), proved(entries), inOrder(entries), recorded(entries, watching), toldAtOnce(waiting), answered(entries),
 	}}
 }
 
@@ -252,6 +252,50 @@ func (c *chain) next(e Entry) string {
 		}
 	}
 	return ""
+}
+
+// recorded judges the records of those who are told of all cases: each case that
+// ended well, whoever asked for it, is recorded once, and nothing but ends is.
+func recorded(entries []Entry, watching []string) Rule {
+	r := Rule{Name: "办结必录 each service that was rendered is recorded once"}
+	for _, watcher := range watching {
+		records := map[string]map[string]bool{} // keys of those that were taken, by number
+		for _, e := range entries {
+			if e.Direction != Told || e.Platform != watcher || e.Fault != "" {
+				continue
+			}
+			if records[e.External] == nil {
+				records[e.External] = map[string]bool{}
+			}
+			if e.Reaction == Took || e.Reaction == TimedOut {
+				records[e.External][e.Key] = true
+			}
+			r.look(e, e.Meaning == completed && len(records[e.External]) < 2, "“%s”，共 %d 条记录 %[2]d records", e.State, len(records[e.External]))
+		}
+		for number, end := range ended(entries) {
+			r.look(end, len(records[number]) > 0, "%s 没有记录 has no record at %s", number, watcher)
+		}
+	}
+	return r
+}
+
+// ended are the cases of whose good end their own platform knows, by number, as
+// far as it knows the number: one request that is several cases has another.
+func ended(entries []Entry) map[string]Entry {
+	numbers := map[string]string{}
+	for _, e := range entries {
+		if understood(e) && e.Good && len(e.Numbers) == 1 && !strings.HasPrefix(e.Numbers[0], "J") {
+			numbers[e.Platform+" "+e.External] = e.Numbers[0]
+		}
+	}
+	all := map[string]Entry{}
+	for _, e := range entries {
+		n, known := numbers[e.Platform+" "+e.External]
+		if known && e.Direction == Told && e.Meaning == completed && (e.Reaction == Took || e.Reaction == TimedOut) {
+			all[n] = e
+		}
+	}
+	return all
 }
 
 func toldAtOnce(waiting []string) Rule {

@@ -267,12 +267,30 @@ var platformsBy = map[string]platform{
 	},
 	"rating": {
 		good: good, answer: coded("code", "0", "1", "msg"),
-		unknown: func(d *draw) message { return evaluation(d, d.number("TESTNOBODY"), 5) },
-		read: told("service", "params.projectNo", "", "params.serviceName", map[string]State{
-			"提交申请信息": received, "受理": accepted, "办理": inWork, "办结": completed, "撤件": withdrawn,
-		}, "params.serviceNumber", "params.serviceNumber", "params.serviceTime@", "params.taskCode", "params.userName"),
+		unknown: func(d *draw) message { return evaluation(d, d.number("TESTNOBODY"), 1, 5) },
+		read:    readRecord,
 	},
 	"gonggai": {first: received},
+}
+
+// readRecord takes apart the record of a service that was rendered.
+func readRecord(path string, body object) (report, error) {
+	r, err := told("service", "params.projectNo", "", "params.serviceName", map[string]State{
+		"提交申请信息": received, "受理": accepted, "办理": inWork, "办结": completed, "撤件": withdrawn,
+	}, "params.serviceNumber", "params.serviceNumber", "params.serviceTime@", "params.acceptDate@", "params.taskCode", "params.taskName", "params.taskType",
+		"params.projectName", "params.areaCode", "params.userName", "params.userProp", "params.creditType", "params.orgName", "params.deptCode",
+		"params.proStatus", "params.proManager")(path, body)
+	switch {
+	case err != nil:
+		return r, err
+	case r.seq < 1:
+		return r, errors.New("params.serviceNumber 应为从 1 起的数字 it should be a number from 1 on")
+	case len(body.text("params.areaCode")) != len("340200000000"):
+		return r, errors.New("params.areaCode 应为 12 位 it should have twelve digits")
+	case r.meaning == completed && body.text("params.proStatus") != "3":
+		return r, errors.New("params.proStatus 与办结不符 it does not say that the service ended")
+	}
+	return r, nil
 }
 
 // breaks are the ways in which a message is damaged on its way.

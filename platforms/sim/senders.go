@@ -42,12 +42,16 @@ type sender struct {
 		Proof   scheme        `yaml:"proof"`
 		Encrypt any           `yaml:"encrypt"`
 		Timeout time.Duration `yaml:"timeout"`
+		Cases   string        `yaml:"cases"`
 	} `yaml:"report"`
 	Exchange *struct {
 		URLEnv string        `yaml:"url_env"`
 		Every  time.Duration `yaml:"every"`
 	} `yaml:"exchange"`
 }
+
+// watches tells whether the sender is told of all cases.
+func (s sender) watches() bool { return s.Report != nil && s.Report.Cases == "all" }
 
 func readSenders(file []byte) ([]sender, error) {
 	var all struct {

@@ -468,11 +468,31 @@ func (w *World) Waiting() (missing []string) {
 			missing = append(missing, fmt.Sprintf("%[1]s %[2]s“%[3]s”未再报 %[1]s was not told %[3]q of %[2]s again", e.Platform, e.External, e.State))
 		}
 	}
+	for _, watcher := range w.watching() {
+		for number := range ended(entries) {
+			if !slices.ContainsFunc(entries, func(t Entry) bool {
+				return t.Direction == Told && t.Platform == watcher && t.External == number && (t.Reaction == Took || t.Reaction == TimedOut)
+			}) {
+				missing = append(missing, fmt.Sprintf("%[1]s 未收到 %[2]s 的服务记录 %[1]s has no record of %[2]s", watcher, number))
+			}
+		}
+	}
+	slices.Sort(missing)
 	return missing
 }
 
+// watching are the senders that are told of all cases.
+func (w *World) watching() (ids []string) {
+	for _, s := range w.senders {
+		if s.watches() {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}
+
 // Judge says what held.
-func (w *World) Judge() Verdict { return judge(w.ledger.all(), w.Waiting()) }
+func (w *World) Judge() Verdict { return judge(w.ledger.all(), w.Waiting(), w.watching()) }
 
 // Ledger gives everything that was said, in its order.
 func (w *World) Ledger() []Entry { return w.ledger.all() }

@@ -142,6 +142,30 @@ func TestJudgementFindsFault(t *testing.T) {
 	}
 }
 
+// So is its judgement of the records of services.
+func TestJudgementFindsFaultWithRecords(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func([]casework.ProgressReport) []casework.ProgressReport{
+		"none": func([]casework.ProgressReport) []casework.ProgressReport { return nil },
+		"twice": func(all []casework.ProgressReport) []casework.ProgressReport {
+			for _, r := range all {
+				r.Follower = 3
+				all = append(all, r)
+			}
+			return all
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := newIntake(t)
+			in.spoilRecords = spoil
+			w := in.open(sim.Options{Seed: 5, Requests: 6, Exchange: testkit.Database(t)}, hurried)
+			require.NoError(t, w.Play(t.Context()))
+			require.Eventually(t, func() bool { return strings.Contains(w.Judge().String(), "办结必录") }, 10*time.Second, 50*time.Millisecond)
+		})
+	}
+}
+
 func TestOnlyThisMachine(t *testing.T) {
 	t.Parallel()
 	secrets, err := sim.Secrets(sim.DemoSenders("127.0.0.1:1"))

@@ -291,9 +291,20 @@ func (w *World) told(out http.ResponseWriter, r *http.Request) {
 }
 
 // followUp does what comes of an end that a platform was told: the customer
-// rates the case, 12345 visits the caller. Each once.
+// rates the case, 12345 visits the caller. Each once. A customer of the portal
+// rates the record of the service, or, where the rating platform has none, the
+// portal's own number.
 func (w *World) followUp(s sender, got report) {
-	if got.meaning != completed || s.Adapter != "portal" && s.Adapter != "hotline" {
+	i := slices.IndexFunc(w.senders, func(s sender) bool { return s.Adapter == "rating" })
+	rates := false
+	switch {
+	case got.meaning != completed:
+	case s.Adapter == "rating":
+		rates = s.watches() && w.portalAsked(got.external)
+	case s.Adapter == "portal":
+		rates = i >= 0 && !w.senders[i].watches()
+	}
+	if !rates && (got.meaning != completed || s.Adapter != "hotline") {
 		return
 	}
 	if _, before := w.followed.LoadOrStore(s.ID+" "+got.external, true); before {
@@ -301,12 +312,8 @@ func (w *World) followUp(s sender, got report) {
 	}
 	d := &draw{Rand: w.fresh(got.external), mark: w.mark, now: w.o.Now(), serves: w.o.Serves}
 	to, m := s, visit(d, got.external, true)
-	if s.Adapter == "portal" {
-		i := slices.IndexFunc(w.senders, func(s sender) bool { return s.Adapter == "rating" })
-		if i < 0 {
-			return
-		}
-		to, m = w.senders[i], evaluation(d, got.external, 5)
+	if rates {
+		to, m = w.senders[i], evaluation(d, got.external, max(got.seq, 1), 5)
 	}
 	p, _ := w.platformOf(to)
 	w.follow.Go(func() {
@@ -320,6 +327,13 @@ func (w *World) followUp(s sender, got report) {
 			}
 		}()
 		w.transmit(ctx, to, p, m, sending{how: afterwards})
+	})
+}
+
+// portalAsked tells whether a case goes back to a request of the portal.
+func (w *World) portalAsked(number string) bool {
+	return slices.ContainsFunc(w.ledger.all(), func(e Entry) bool {
+		return understood(e) && slices.Contains(e.Numbers, number) && slices.ContainsFunc(w.senders, func(s sender) bool { return s.ID == e.Platform && s.Adapter == "portal" })
 	})
 }
 

@@ -142,13 +142,14 @@ func visit(d *draw, external string, satisfied bool) message {
 	})
 }
 
-// evaluation is what a customer thinks of a case of another platform.
-func evaluation(d *draw, project string, stars int) message {
+// evaluation is what a customer thinks of a service that was recorded, or of a
+// case of another platform.
+func evaluation(d *draw, project string, round, stars int) message {
 	s := fmt.Sprint(stars)
 	return asJSON("evaluation", project, false, object{"params": object{
 		"Acceptdate": d.at(clockLayout), "Applicant": d.person(), "Areacode": "340200000000", "Certkey": d.creditCode(), "Certkeygov": d.creditCode(),
 		"Deptcode": "91340200TEST00002X", "Prodepart": "测试供水有限公司", "Taskcode": "TEST11340200000000000200000000001", "Taskname": "用水报装",
-		"Username": d.company(), "Userprop": "2", "assessNumber": 1, "assessTime": d.at(clockLayout), "evalDetail": s + "10," + s + "13", "evaluateLevel": s,
+		"Username": d.company(), "Userprop": "2", "assessNumber": round, "assessTime": d.at(clockLayout), "evalDetail": s + "10," + s + "13", "evaluateLevel": s,
 		"pf": "3", "projectno": project, "satisfaction": s, "taskType": "20", "type": "", "writingEvaluation": "测试数据",
 	}})
 }

@@ -1,0 +1,176 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"gorm.io/gorm"
+
+	"github.com/curbstop/curbstop/casework"
+)
+
+type followerRow struct {
+	CaseNumber   string
+	N            int
+	Sender       string
+	SenderNumber string
+	Since        time.Time
+	Brought      bool
+}
+
+func (followerRow) TableName() string { return "followers" }
+
+func (r followerRow) follower() casework.Follower {
+	return casework.Follower{Case: r.CaseNumber, N: r.N, Sender: r.Sender, External: r.SenderNumber, Since: moment(&r.Since), Brought: r.Brought}
+}
+
+// Follow notes that a sender asked for what a case does, under a number of its
+// own and since when, so that it is told of the progress. The first note of a
+// number stays.
+func (s *Store) Follow(ctx context.Context, f casework.Follower) error {
+	return failed("note who follows a case", s.transact(ctx, func(tx pgx.Tx) error {
+		var b pgx.Batch
+		// Followers of one case are counted one after the other.
+		b.Queue("SELECT FROM receipts WHERE number = $1 FOR UPDATE", f.Case)
+		b.Queue(`WITH follower AS (
+				INSERT INTO followers (case_number, n, sender, sender_number, since, brought)
+				SELECT number, (SELECT coalesce(max(n), 0) + 1 FROM followers WHERE case_number = $1), $2, $3, $4, true FROM receipts WHERE number = $1
+				ON CONFLICT (case_number, sender, sender_number) DO UPDATE SET brought = true WHERE NOT followers.brought RETURNING case_number)
+			UPDATE receipts SET progress_due = true FROM follower WHERE number = follower.case_number`, f.Case, f.Sender, f.External, f.Since)
+		return tx.SendBatch(ctx, &b).Close()
+	}))
+}
+
+// watcherReturns is how long a watcher that is not named any more may take to
+// come back as if it had been there all the time.
+const watcherReturns = 7 * 24 * time.Hour
+
+// Watch notes which senders are told of all cases: of those that are received
+// from when it was first called with the sender on. One that is not named any
+// more is told of no further case. If it comes back within a week, such as when a
+// process had an older file, it is told of what it missed; later it begins anew.
+func (s *Store) Watch(ctx context.Context, watchers []casework.Watcher) error {
+	return failed("note who is told of all cases", s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Exec("LOCK TABLE watchers IN SHARE ROW EXCLUSIVE MODE").Error; err != nil {
+			return err
+		}
+		now, names := s.now(), []string{""} // no sender's
+		for _, w := range watchers {
+			names = append(names, w.Sender)
+		}
+		if err := tx.Exec("UPDATE watchers SET ended_at = ? WHERE ended_at IS NULL AND sender NOT IN ?", now, names).Error; err != nil {
+			return err
+		}
+		for _, w := range watchers {
+			var utilities []string
+			for _, u := range w.Utilities {
+				utilities = append(utilities, string(u))
+			}
+			back := now.Add(-watcherReturns)
+			// A day before the end too: what was received then may not have been planned.
+			err := tx.Exec(`UPDATE receipts r SET progress_due = true FROM watchers w
+				WHERE w.sender = ? AND w.ended_at >= ? AND r.received_at >= greatest(w.since, w.ended_at - interval '1 day')`, w.Sender, back).Error
+			if err != nil {
+				return err
+			}
+			err = tx.Exec(`INSERT INTO watchers AS w (sender, since, utilities, district) VALUES (?, ?, ?, ?)
+				ON CONFLICT (sender) DO UPDATE SET utilities = excluded.utilities, district = excluded.district, ended_at = NULL,
+					since = CASE WHEN w.ended_at < ? THEN excluded.since ELSE w.since END`,
+				w.Sender, now, strings.Join(utilities, " "), w.District, back).Error
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// followersOf gives who follows a case, whose receipt is locked, with those who
+// are told of all cases and to whom this one is new. Such a sender knows it
+// under our number, unless it brought the case itself.
+func followersOf(ctx context.Context, tx *gorm.DB, number string) ([]casework.Follower, error) {
+	err := tx.Exec(`
+		INSERT INTO followers (case_number, n, sender, sender_number, since, brought)
+		SELECT r.number, (SELECT coalesce(max(n), 0) FROM followers WHERE case_number = r.number) + row_number() OVER (ORDER BY w.sender),
+			w.sender, r.number, r.received_at, false
+		FROM receipts r JOIN cases c ON c.number = r.number JOIN watchers w ON w.ended_at IS NULL AND w.since <= r.received_at
+		WHERE r.number = ? AND (w.utilities = '' OR c.utility = ANY (string_to_array(w.utilities, ' '))) AND (w.district = '' OR c.district = w.district)
+			AND NOT EXISTS (SELECT FROM followers f WHERE f.case_number = r.number AND f.sender = w.sender)`, number).Error
+	if err != nil {
+		return nil, err
+	}
+	rows, err := gorm.G[followerRow](tx).Where("case_number = ?", number).Order("n").Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	followers := make([]casework.Follower, len(rows))
+	for i, row := range rows {
+		followers[i] = row.follower()
+	}
+	return followers, nil
+}
+
+// Asked gives what a report is about: what its platform had asked for, or, for
+// one that is told of all cases, the case as it stands.
+func (s *Store) Asked(ctx context.Context, r casework.ProgressReport) (casework.Receipt, error) {
+	asked, err := s.Receipt(ctx, r.Case)
+	if err != nil {
+		return asked, err
+	}
+	row, err := gorm.G[followerRow](s.db).Where("case_number = ? AND n = ?", r.Case, r.Follower).Take(ctx)
+	if err != nil {
+		return asked, failed("look for who follows a case", err)
+	}
+	if !row.Brought {
+		k, err := s.Case(ctx, r.Case)
+		if err != nil {
+			return asked, err
+		}
+		asked.Request, asked.Service = k.Request, k.Service
+		return asked, nil
+	}
+	if !asked.Request.Lead {
+		return asked, nil
+	}
+	// It may have joined the lead by an application of its own.
+	rows, err := gorm.G[applicationRow](s.db).Where("case_number = ? AND external_number = ?", r.Case, row.SenderNumber).Find(ctx)
+	if err != nil {
+		return asked, failed("look for an application", err)
+	}
+	for _, row := range rows {
+		app, err := s.applicationOf(row)
+		if err != nil {
+			return asked, err
+		}
+		if app.By.ID == r.Sender {
+			asked.Request = app.Request
+		}
+	}
+	return asked, nil
+}
+
+// NumbersOf gives the cases that a sender asked for and knows under a number of
+// its own; with no sender, those that anybody knows under it, or that bear it.
+func (s *Store) NumbersOf(ctx context.Context, sender, external string) ([]string, error) {
+	if external == "" {
+		return nil, nil
+	}
+	// Statements each of which an index serves.
+	statement := `
+		SELECT case_number FROM followers WHERE brought AND sender = @sender AND sender_number = @external
+		UNION SELECT case_number FROM followers WHERE brought AND sender = @sender AND case_number = @external
+		ORDER BY case_number`
+	if sender == "" {
+		statement = `
+			SELECT number FROM receipts WHERE number = @external
+			UNION SELECT case_number FROM followers WHERE sender_number = @external
+			UNION SELECT number FROM receipts WHERE number IN (
+				SELECT unnest(string_to_array(numbers, ' ')) FROM inbox_items WHERE external <> '' AND external = @external)
+			ORDER BY number`
+	}
+	var numbers []string
+	err := s.db.WithContext(ctx).Raw(statement, map[string]any{"sender": sender, "external": external}).Scan(&numbers).Error
+	return numbers, failed("look for cases by an outside number", err)
+}
