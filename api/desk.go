@@ -24,10 +24,9 @@ type DeskStore interface {
 	Receipt(ctx context.Context, number string) (casework.Receipt, error)
 	Unstarted(ctx context.Context, before time.Time, limit int) ([]casework.Receipt, error)
 	MarkStarted(ctx context.Context, number string) error
-	// Accept and UnsettledApplications serve applications that belong to leads.
-	Accept(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (casework.Receipt, bool, error)
 	UnsettledApplications(ctx context.Context, before time.Time, limit int) ([]casework.LeadApplication, error)
-	SettleApplication(ctx context.Context, r casework.Request, state casework.ApplicationState) error
+	SettleApplication(ctx context.Context, r casework.Request) error
+	RefuseApplication(ctx context.Context, app casework.LeadApplication) (casework.Receipt, bool, error)
 	UnstartedBilling(ctx context.Context, before time.Time, limit int) ([]casework.BillingRequest, error)
 	MarkBillingStarted(ctx context.Context, id string) error
 	// Unsettled lists the calendar versions of which not every case is known to

@@ -163,7 +163,7 @@ func notServed(u casework.Utility) casework.Text {
 // first: where the start fails for now, the request is accepted all the same,
 // and whoever sends it again or looks after unstarted receipts starts it.
 func (a *API) accept(ctx context.Context, r casework.Request, wait bool) (Acceptance, error) {
-	if got, joined, err := a.joinLead(ctx, r); err != nil || joined {
+	if got, joined, err := a.joinLead(ctx, r, wait); err != nil || joined {
 		return got, err
 	}
 	receipt, fresh, err := a.store.Accept(ctx, r, actorOf(ctx), a.now())

@@ -88,6 +88,7 @@ func (a *API) acceptJointRequest(ctx context.Context, in *jointInput) (*jointRep
 		if body, err = a.acceptTogether(ctx, external, ours, true); err != nil {
 			return nil, err
 		}
+		a.showLeads(ctx, body.Cases, ours)
 	}
 	for i, r := range others {
 		got, err := a.forward(ctx, reasons[i], r)
@@ -113,16 +114,16 @@ func (a *API) acceptTogether(ctx context.Context, external string, requests []ca
 		return JointAcceptance{}, err
 	}
 	out := JointAcceptance{Cases: []listCase{}}
-	for _, receipt := range joint.Receipts {
-		got, err := a.begin(ctx, receipt, fresh, wait)
+	for _, r := range requests {
+		got, err := a.beginPart(ctx, joint, r.Utility, fresh, wait)
 		if err != nil {
 			return out, err
 		}
 		if got.Code != "" && joint.Number != "" {
 			got.Code = a.ring.Code(joint.Number)
-			got.ProgressURL = a.link("/v1/public/progress?number=%s&code=%s", receipt.Number, got.Code)
+			got.ProgressURL = a.link("/v1/public/progress?number=%s&code=%s", got.Number, got.Code)
 		}
-		out.Cases = append(out.Cases, listCase{Acceptance: got, Utility: receipt.Request.Utility, Joint: joint.Number})
+		out.Cases = append(out.Cases, listCase{Acceptance: got, Utility: r.Utility, Joint: joint.Number})
 		if out.Status == "" || got.Status == starting {
 			out.Status = got.Status
 		}
@@ -136,6 +137,38 @@ func (a *API) acceptTogether(ctx context.Context, external string, requests []ca
 		}
 	}
 	return out, nil
+}
+
+// showLeads names to staff the leads that new cases of a joint request may belong
+// to. The request is kept: what can't be looked up now is no reason to refuse it.
+func (a *API) showLeads(ctx context.Context, cases []listCase, requests []casework.Request) {
+	if actorOf(ctx).Has(casework.Platform) {
+		return
+	}
+	for i := range cases {
+		c := &cases[i]
+		if c.Status != accepted || c.Applied {
+			continue
+		}
+		leads, err := a.leadsOf(ctx, requests[i], c.Number)
+		if err != nil {
+			callOf(ctx).report(ctx, err)
+			return
+		}
+		c.PossibleLeads = leads
+	}
+}
+
+// beginPart starts the case of one utility of a joint request, or tells the lead
+// that becomes it.
+func (a *API) beginPart(ctx context.Context, joint casework.JointReceipt, u casework.Utility, fresh, wait bool) (Acceptance, error) {
+	for _, app := range joint.Applications {
+		if app.Request.Utility == u {
+			return a.applyKept(ctx, app, wait)
+		}
+	}
+	at := slices.IndexFunc(joint.Receipts, func(r casework.Receipt) bool { return r.Request.Utility == u })
+	return a.begin(ctx, joint.Receipts[at], fresh, wait)
 }
 
 // jointProgress shows all cases of a joint request below the customer's number.

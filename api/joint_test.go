@@ -295,3 +295,53 @@ func TestStartsTrailBehindARush(t *testing.T) {
 	}, 10*time.Second, 5*time.Millisecond)
 	require.LessOrEqual(t, desk.most, maxOpening)
 }
+
+// A part of a joint request that names the project of an open lead becomes that
+// lead's application; the other is a case of its own, and the two know each
+// other. A lead that would not have it leaves its place to a case of its own.
+func TestAJointRequestJoinsLeads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lead := aLead()
+	lead.Utility = casework.Gas
+	w.keepLead(t, "G9", lead)
+	body := jointBody("water", "gas")
+	body["project"] = lead.Project
+	q := asked{as: "platform", path: "/v1/joint-requests", body: body}
+	first := read[JointAcceptance](t, w.ask(t, q), 201)
+	water, gas := first.Cases[0], first.Cases[1]
+	require.Equal(t, []any{"J9", accepted, "G9", accepted, true, false}, []any{first.Number, first.Status, gas.Number, gas.Status, gas.Applied, water.Applied})
+	require.True(t, w.ring.CheckCode("J9", gas.Code), "the code is that of the joint request")
+	k := w.cases["G9"]
+	require.False(t, k.Request.Lead)
+	require.Equal(t, water.Number, k.Joint.Sibling)
+	require.Equal(t, "锅炉", k.Request.Demand.Use)
+	require.Equal(t, "G9", w.cases[water.Number].Joint.Sibling)
+
+	again := read[JointAcceptance](t, w.ask(t, q), 200)
+	require.Equal(t, acceptedBefore, again.Status)
+	require.Equal(t, []string{water.Number, "G9"}, []string{again.Cases[0].Number, again.Cases[1].Number})
+
+	// The lead of another project was dropped while the request came in.
+	lead.Project = "2026-340281-35-01-100002"
+	w.keepLead(t, "G8", lead)
+	w.cases["G8"].Status = casework.Withdrawing
+	body["project"], body["external_number"] = lead.Project, "YWTB-2"
+	got := read[JointAcceptance](t, w.ask(t, q), 201)
+	require.False(t, got.Cases[1].Applied)
+	require.NotEqual(t, "G8", got.Cases[1].Number)
+	require.Contains(t, w.cases, got.Cases[1].Number)
+}
+
+// Staff are shown which leads the cases of a joint request may belong to.
+func TestLeadsAreShownBesideAJointRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.keepLead(t, "W9", aLead())
+	first := read[JointAcceptance](t, w.ask(t, asked{as: "service_hall", path: "/v1/joint-requests", body: jointBody("water", "gas")}), 201)
+	require.Equal(t, "W9", first.Cases[0].PossibleLeads[0].Number)
+	body := jointBody("water", "gas")
+	body["external_number"] = "YWTB-2"
+	pushed := read[JointAcceptance](t, w.ask(t, asked{as: "platform", path: "/v1/joint-requests", body: body}), 201)
+	require.Empty(t, pushed.Cases[0].PossibleLeads, "a platform learns of no lead")
+}

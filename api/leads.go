@@ -21,7 +21,11 @@ type LeadStore interface {
 	// AcceptApplication keeps an application that names the project of an open
 	// lead, which must then be told; false: it is a request of its own.
 	AcceptApplication(ctx context.Context, r casework.Request, by casework.Actor, at time.Time) (casework.LeadApplication, bool, error)
-	SettleApplication(ctx context.Context, r casework.Request, state casework.ApplicationState) error
+	// SettleApplication notes that the lead became the application.
+	SettleApplication(ctx context.Context, r casework.Request) error
+	// RefuseApplication notes that the lead would not have it, and gives the
+	// receipt of the request of its own that it becomes; false: the lead did.
+	RefuseApplication(ctx context.Context, app casework.LeadApplication) (casework.Receipt, bool, error)
 	PossibleLeads(ctx context.Context, r casework.Request) ([]casework.LeadMatch, error)
 }
 
@@ -183,25 +187,32 @@ func (a *API) leadsOf(ctx context.Context, r casework.Request, itself string) ([
 
 // joinLead makes an application that names the project of an open lead that
 // lead's application. False: it is a request of its own.
-func (a *API) joinLead(ctx context.Context, r casework.Request) (Acceptance, bool, error) {
+func (a *API) joinLead(ctx context.Context, r casework.Request, wait bool) (Acceptance, bool, error) {
 	app, found, err := a.store.AcceptApplication(ctx, r, actorOf(ctx), a.now())
 	if err != nil || !found {
 		return Acceptance{}, false, err
 	}
+	got, err := a.applyKept(ctx, app, wait)
+	return got, err == nil, err
+}
+
+// applyKept tells a lead of an application that was kept, and says what became of
+// it. One that its lead refuses begins as a request of its own.
+func (a *API) applyKept(ctx context.Context, app casework.LeadApplication, wait bool) (Acceptance, error) {
 	got := Acceptance{Number: app.Case, Status: accepted, Applied: true}
 	switch app.State {
 	case casework.ApplicationApplied:
 		got.Status = acceptedBefore
 	default:
-		applied, err := settleApplication(ctx, a.desk, a.store, app)
+		own, err := settleApplication(ctx, a.desk, a.store, app)
 		switch {
 		case err != nil && casework.AsFault(err).Kind == casework.Unavailable:
 			got.Status = starting
 			callOf(ctx).report(ctx, err) // the sender has nothing to do about it
 		case err != nil:
-			return Acceptance{}, false, err
-		case !applied:
-			return Acceptance{}, false, nil
+			return Acceptance{}, err
+		case own != nil:
+			return a.begin(ctx, *own, true, wait)
 		}
 	}
 	// The code is for whoever brought this application in, as that of a request is.
@@ -209,14 +220,15 @@ func (a *API) joinLead(ctx context.Context, r casework.Request) (Acceptance, boo
 		got.Code = a.ring.Code(app.Case)
 		got.ProgressURL = a.link("/v1/public/progress?number=%s&code=%s", app.Case, got.Code)
 	}
-	return got, true, nil
+	return got, nil
 }
 
 // What settling an application needs of the records and of a desk.
 type (
 	applicationStore interface {
 		Case(ctx context.Context, number string) (*casework.Case, error)
-		SettleApplication(ctx context.Context, r casework.Request, state casework.ApplicationState) error
+		SettleApplication(ctx context.Context, r casework.Request) error
+		RefuseApplication(ctx context.Context, app casework.LeadApplication) (casework.Receipt, bool, error)
 	}
 	doer interface {
 		Do(ctx context.Context, number string, a casework.Action, key string) (contract.Done, error)
@@ -224,38 +236,39 @@ type (
 )
 
 // settleApplication tells a lead of its application and notes what became of it.
-// False: the lead would not have it, because another was faster or the lead was
-// dropped; the application is then a request of its own.
-func settleApplication(ctx context.Context, desk doer, store applicationStore, app casework.LeadApplication) (bool, error) {
+// Where the lead would not have it, because another was faster or the lead was
+// dropped, it gives the receipt of the request of its own that it is then, to be
+// started; else nil.
+func settleApplication(ctx context.Context, desk doer, store applicationStore, app casework.LeadApplication) (*casework.Receipt, error) {
 	r := app.Request
 	key := digest("apply", string(r.Channel), r.ExternalNumber)
-	_, err := desk.Do(ctx, app.Case, casework.Apply{By: casework.By{Actor: app.By}, Request: r}, key)
-	state := casework.ApplicationApplied
+	_, err := desk.Do(ctx, app.Case, casework.Apply{By: casework.By{Actor: app.By}, Request: r, Joint: app.Joint}, key)
+	if err == nil {
+		return nil, store.SettleApplication(ctx, r)
+	}
+	switch casework.AsFault(err).Kind {
+	case casework.Conflict, casework.Invalid, casework.NotFound, casework.Forbidden:
+	default:
+		return nil, err // it says nothing about the application
+	}
+	// A repeat in a later run of the case is refused though it was this one that applied.
+	k, err := store.Case(ctx, app.Case)
 	if err != nil {
-		f := casework.AsFault(err)
-		switch f.Kind {
-		case casework.Conflict, casework.Invalid, casework.NotFound, casework.Forbidden:
-		default:
-			return false, err
-		}
-		// A repeat in a later run of the case is refused though it was this one that applied.
-		k, err := store.Case(ctx, app.Case)
-		if err != nil {
-			return false, err
-		}
-		if k.Applied == nil || k.Applied.Channel != r.Channel || k.Applied.ExternalNumber != r.ExternalNumber {
-			state = casework.ApplicationRefused
-		}
+		return nil, err
 	}
-	if err := store.SettleApplication(ctx, r, state); err != nil {
-		return false, err
+	if k.Applied != nil && k.Applied.Channel == r.Channel && k.Applied.ExternalNumber == r.ExternalNumber {
+		return nil, store.SettleApplication(ctx, r)
 	}
-	return state == casework.ApplicationApplied, nil
+	own, refused, err := store.RefuseApplication(ctx, app)
+	if err != nil || !refused {
+		return nil, err
+	}
+	return &own, nil
 }
 
-// Apply tells a lead of an application that was kept. False: the lead would not
-// have it, and the application is a request of its own.
-func (d *TemporalDesk) Apply(ctx context.Context, app casework.LeadApplication) (bool, error) {
+// Apply tells a lead of an application that was kept. One that the lead would not
+// have is a request of its own, of which it gives the receipt; else nil.
+func (d *TemporalDesk) Apply(ctx context.Context, app casework.LeadApplication) (*casework.Receipt, error) {
 	return settleApplication(ctx, d, d.Store, app)
 }
 
@@ -268,19 +281,15 @@ func (d *TemporalDesk) CatchUpApplications(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("look for applications: %w", err)
 	}
 	for i, app := range waiting {
-		applied, err := settleApplication(ctx, d, d.Store, app)
+		own, err := settleApplication(ctx, d, d.Store, app)
 		if err != nil {
 			return i, fmt.Errorf("tell %s of its application: %w", app.Case, err)
 		}
-		if applied {
+		if own == nil {
 			continue
 		}
-		receipt, _, err := d.Store.Accept(ctx, app.Request, app.By, app.ReceivedAt)
-		if err != nil {
-			return i, err
-		}
-		if err := d.Start(ctx, receipt, false); err != nil {
-			return i, fmt.Errorf("start %s: %w", receipt.Number, err)
+		if err := d.Start(ctx, *own, false); err != nil {
+			return i, fmt.Errorf("start %s: %w", own.Number, err)
 		}
 	}
 	return len(waiting), nil

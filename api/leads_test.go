@@ -43,14 +43,49 @@ func (m *memory) AcceptApplication(_ context.Context, r casework.Request, by cas
 	return casework.LeadApplication{}, false, nil
 }
 
-func (m *memory) SettleApplication(_ context.Context, r casework.Request, state casework.ApplicationState) error {
+func (m *memory) SettleApplication(_ context.Context, r casework.Request) error {
+	m.settle(r, casework.ApplicationApplied)
+	return nil
+}
+
+// tie lets the parts of a joint request know of each other, of which at least one
+// is the application of a lead. The lock is held.
+func (m *memory) tie(rec *casework.JointReceipt) {
+	first := &rec.Applications[0]
+	if first.Joint != nil {
+		rec.Number = first.Joint.Number
+		return
+	}
+	rec.Number = "J" + first.Case[1:]
+	joint := func(sibling string, u casework.Utility) *casework.Joint {
+		return &casework.Joint{Number: rec.Number, Sibling: sibling, Utility: u}
+	}
+	if len(rec.Receipts) == 1 {
+		other := &rec.Receipts[0]
+		other.Joint = joint(first.Case, first.Request.Utility)
+		m.receipts[string(other.Request.Channel)+"/"+other.Request.ExternalNumber] = *other
+		first.Joint = joint(other.Number, other.Request.Utility)
+	} else {
+		other := &rec.Applications[1]
+		first.Joint, other.Joint = joint(other.Case, other.Request.Utility), joint(first.Case, first.Request.Utility)
+		m.kept[string(other.Request.Channel)+"/"+other.Request.ExternalNumber] = *other
+	}
+	m.kept[string(first.Request.Channel)+"/"+first.Request.ExternalNumber] = *first
+}
+
+func (m *memory) settle(r casework.Request, state casework.ApplicationState) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	id := string(r.Channel) + "/" + r.ExternalNumber
 	app := m.kept[id]
 	app.State = state
 	m.kept[id] = app
-	return nil
+}
+
+func (m *memory) RefuseApplication(ctx context.Context, app casework.LeadApplication) (casework.Receipt, bool, error) {
+	m.settle(app.Request, casework.ApplicationRefused)
+	own, _, err := m.Accept(ctx, app.Request, app.By, app.ReceivedAt)
+	return own, true, err
 }
 
 func (m *memory) PossibleLeads(_ context.Context, r casework.Request) ([]casework.LeadMatch, error) {
@@ -214,9 +249,9 @@ func TestKeptApplicationsAreSettled(t *testing.T) {
 	require.ErrorIs(t, err, w.down)
 	w.down = nil
 	for range 2 { // a repeat in another run of the case is answered alike
-		applied, err := settleApplication(t.Context(), w.memory, w.memory, app)
+		own, err := settleApplication(t.Context(), w.memory, w.memory, app)
 		require.NoError(t, err)
-		require.True(t, applied)
+		require.Nil(t, own)
 		clear(w.done)
 	}
 	require.Equal(t, casework.ApplicationApplied, w.kept["project_approval/GG-1"].State)

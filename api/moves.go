@@ -29,8 +29,11 @@ type PolicyMoves struct {
 // MoveOutcome is what a move does, or would do, to one case.
 type MoveOutcome struct {
 	casework.Preview
-	Done    *contract.Done `json:"done,omitempty" doc:"已改用 moved; absent in a preview"`
-	Problem *Problem       `json:"problem,omitempty" doc:"未改用的原因 why it was not moved"`
+	// Upgrade is the same for the network upgrade that the case waits for, which
+	// moves with it.
+	Upgrade *casework.Preview `json:"upgrade,omitempty" doc:"随案件改用的管网改造 the open network upgrade, which moves with the case"`
+	Done    *contract.Done    `json:"done,omitempty" doc:"已改用 moved; absent in a preview"`
+	Problem *Problem          `json:"problem,omitempty" doc:"未改用的原因 why it was not moved"`
 }
 
 // One moves a case, or with apply false only works out what would change, by
@@ -51,6 +54,9 @@ func (m PolicyMoves) one(ctx context.Context, k *casework.Case, notices calendar
 	var out MoveOutcome
 	var err error
 	out.Preview, err = move.Preview(k, notices, m.Now())
+	if err == nil {
+		out.Upgrade, err = m.upgrade(ctx, k, notices, move)
+	}
 	if !apply {
 		return out, err
 	}
@@ -62,6 +68,24 @@ func (m PolicyMoves) one(ctx context.Context, k *casework.Case, notices calendar
 	}
 	out.Case, out.To, out.Done = k.Number, move.Terms.PolicyVersion, &done
 	return out, nil
+}
+
+// upgrade works out what the move changes for the case's open upgrade; nil where
+// there is none, or it has the policy already.
+func (m PolicyMoves) upgrade(ctx context.Context, k *casework.Case, notices calendar.Notices, move casework.MovePolicy) (*casework.Preview, error) {
+	if !k.Upgrade.Pending() {
+		return nil, nil //nolint:nilnil // without an upgrade there is nothing to tell
+	}
+	u, err := m.Store.Case(ctx, k.Upgrade.Case)
+	if err != nil && casework.AsFault(err).Kind != casework.NotFound {
+		return nil, err
+	}
+	if err != nil || u.Status.Ended() || u.Terms.PolicyVersion == move.Terms.PolicyVersion {
+		return nil, nil //nolint:nilnil,nilerr // one that is not open yet begins under the new policy
+	}
+	move.IfVersion = 0 // that was the connection's
+	p, err := move.Preview(u, notices, m.Now())
+	return &p, err
 }
 
 // Some does the same for a page of the running cases that a filter selects, and
@@ -90,6 +114,9 @@ func (m PolicyMoves) Some(ctx context.Context, f casework.CaseFilter, move casew
 				return nil
 			default:
 				out, err = m.one(ctx, k, notices, move, apply, digest(key, line.Number))
+			}
+			if f := casework.AsFault(err); err != nil && f.Code == "same_policy" {
+				return nil // an upgrade that came along with its connection
 			}
 			if err != nil {
 				out = MoveOutcome{Preview: casework.Preview{Case: line.Number, To: move.Terms.PolicyVersion}, Problem: problemOf(ctx, err)}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -103,6 +104,33 @@ func TestMovingACase(t *testing.T) {
 	require.Equal(t, first.Done, again.Done, "the same key gives the first answer")
 	require.Equal(t, "wuhu-2027.1", w.cases["W1"].Terms.PolicyVersion)
 	refused(t, w.ask(t, asked{as: "taskforce_office", path: "/v1/cases/W1/policy", body: move}), 409, "same_policy")
+}
+
+// The preview shows the open upgrade beside its case, for it moves with it; in a
+// page that holds both, the one that came along is passed over.
+func TestTheUpgradeIsShownWithItsCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	k := w.open(t, "W1")
+	k.Assessment = &casework.AssessmentInput{Result: casework.UpgradeNeeded}
+	k.StartUpgrade(noon)
+	w.keep(k)
+	u := casework.NewUpgrade("W1-U1", k, noon)
+	u.BeginUpgrade(noon)
+	u.Need(casework.DesignUpgrade, "", 1, noon, noon)
+	w.keep(u)
+	w.policies = append(w.policies, casework.PublishedPolicy{Version: "wuhu-2027.1", Text: next()})
+	move := object{"to": "wuhu-2027.1", "reason": "新办法施行"}
+	shown := read[MoveOutcome](t, w.ask(t, asked{as: "taskforce_office", path: "/v1/cases/W1/policy?dry_run=true", body: move,
+		headers: map[string]string{"If-Match": fmt.Sprint(k.Version)}}), 200)
+	require.Equal(t, []string{"W1", "W1-U1", "test", "wuhu-2027.1"}, []string{shown.Case, shown.Upgrade.Case, shown.Upgrade.From, shown.Upgrade.To})
+	require.Equal(t, "test", w.cases["W1-U1"].Terms.PolicyVersion)
+	done := read[MoveOutcome](t, w.ask(t, asked{as: "taskforce_office", path: "/v1/cases/W1/policy", body: move}), 200)
+	require.Equal(t, "W1-U1", done.Upgrade.Case)
+	follows, _, ok := w.cases["W1"].UpgradeFollows()
+	require.True(t, ok)
+	require.Equal(t, "wuhu-2027.1", follows.Terms.PolicyVersion)
+	require.Equal(t, []string{"taskforce_office", "新办法施行"}, []string{follows.Actor.ID, follows.Reason})
 }
 
 func TestMovingManyCases(t *testing.T) {

@@ -392,6 +392,14 @@ func (m *memory) AcceptTogether(ctx context.Context, external string, requests [
 	created, before := false, false
 	for _, r := range requests {
 		r.ExternalNumber = external + "/" + string(r.Utility)
+		app, found, err := m.AcceptApplication(ctx, r, by, now)
+		if err != nil {
+			return rec, false, err
+		}
+		if found {
+			rec.Applications = append(rec.Applications, app)
+			continue
+		}
 		one, fresh, err := m.Accept(ctx, r, by, now)
 		if err != nil {
 			return rec, false, err
@@ -401,6 +409,10 @@ func (m *memory) AcceptTogether(ctx context.Context, external string, requests [
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(rec.Applications) > 0 {
+		m.tie(&rec)
+		return rec, created, nil
+	}
 	if len(requests) == 2 && created && !before {
 		rec.Number = "J" + rec.Receipts[0].Number[1:]
 		for i := range rec.Receipts {

@@ -26,8 +26,9 @@ const (
 	// WorkingTime ends when that much working time has passed since the event; periods in hours
 	// begin at once (art. 201).
 	WorkingTime Unit = "working_time"
-	// OnDate is for an agreed date, which is the event: it ends at the close of that very date, or
-	// of the next working day if the date is a day off. Unlike SameDay it never reaches to midnight.
+	// OnDate is for an agreed date or time, which is the event, and ends as SameDay does: what was
+	// agreed for a time after the close may be done until midnight, and what was agreed for a day
+	// off is late only once the next working day has ended. So it never ends before what was agreed.
 	OnDate Unit = "on_date"
 	// AtMoment is for a moment that somebody outside has set, which is the event: it ends right
 	// then, whatever day that is. Their clock is not ours, so no stop moves it, and it grants no time.

@@ -105,7 +105,7 @@ func (c *Calendar) unstopped(anchor time.Time, b Budget) (at time.Time, provisio
 	switch {
 	case !c.Working(date):
 		at = c.Close(c.Next(date))
-	case b.Unit == SameDay && !anchor.Before(c.Close(date)):
+	case !anchor.Before(c.Close(date)):
 		at = date.At(endOfDay)
 	default:
 		at = c.Close(date)

@@ -47,7 +47,11 @@ func TestDueCounting(t *testing.T) {
 
 		{"on a date", "2026-11-19 00:00", "on_date", "2026-11-19 17:30"},
 		{"at a moment that is a day off", "2026-10-01 21:30", "at_moment", "2026-10-01 21:30"},
-		{"on a date, late", "2026-11-19 20:00", "on_date", "2026-11-19 17:30"},
+		{"at an agreed time", "2026-11-19 17:29", "on_date", "2026-11-19 17:30"},
+		{"at an agreed time, at the close", "2026-11-19 17:30", "on_date", "2026-11-20 00:00"},
+		{"at an agreed time, after the close", "2026-11-19 18:30", "on_date", "2026-11-20 00:00"},
+		{"at an agreed time on a Saturday", "2026-11-21 10:00", "on_date", "2026-11-23 17:30"},
+		{"at an agreed time on a Saturday evening", "2026-11-21 18:30", "on_date", "2026-11-23 17:30"},
 		{"on a date that is a day off", "2026-10-01 00:00", "on_date", "2026-10-08 17:30"},
 
 		{"working hours", "2026-11-19 16:00", "4 working_hours", "2026-11-20 11:00"},
@@ -242,6 +246,22 @@ func TestResumingGivesTheRemainingTimeBack(t *testing.T) {
 		after := c.Due(anchor, b, []calendar.Stop{{From: from, To: to}})
 		require.Equal(t, while.Remaining, c.Between(to, after.At))
 		require.False(t, after.At.Before(to))
+	})
+}
+
+// Whatever the hours, no limit of a day ends before the event from which it counts.
+func TestNothingIsDueBeforeItTakesPlace(t *testing.T) {
+	t.Parallel()
+	hours := []calendar.Hours{
+		officeHours, calendar.AlwaysOpen, {Spans: []calendar.Span{{From: 0, To: 6 * 60}, {From: 20 * 60, To: 24 * 60}}},
+		{Spans: []calendar.Span{{From: 8 * 60, To: 12 * 60}}, EveryDay: true},
+	}
+	first := at(t, "2026-09-01 00:00")
+	rapid.Check(t, func(t *rapid.T) {
+		c, err := calendar.New(calendar.Seed(), rapid.SampledFrom(hours).Draw(t, "hours"))
+		require.NoError(t, err)
+		anchor := first.Add(time.Duration(rapid.IntRange(0, 200*24*60).Draw(t, "anchor")) * time.Minute)
+		require.True(t, c.Due(anchor, drawBudget(t), nil).At.After(anchor))
 	})
 }
 

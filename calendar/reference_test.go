@@ -90,7 +90,7 @@ func (r reference) unstopped(anchor time.Time, b calendar.Budget) time.Time {
 	case calendar.NextCalendarDay:
 		return r.close(t.Add(day))
 	case calendar.SameDay, calendar.OnDate:
-		if b.Unit == calendar.SameDay && r.workday(t) && !anchor.Before(r.close(t)) {
+		if r.workday(t) && !anchor.Before(r.close(t)) {
 			return t.Add(day)
 		}
 		for !r.workday(t) {

@@ -47,6 +47,8 @@ type Case struct {
 
 	// Joint is set where the case belongs to a joint request.
 	Joint *Joint `json:"joint,omitempty"`
+	// Early is what siblings told a lead that does not know of them yet.
+	Early []Shared `json:"early,omitempty"`
 	// Passes are the times at which it was passed on inside; PassedFrom is the
 	// case that it goes on from.
 	Passes     []Pass `json:"passes,omitempty"`
@@ -115,6 +117,17 @@ type UpgradeFact struct {
 	Case      string    `json:"case"` // the upgrade's own case number
 	StartedAt time.Time `json:"started_at"`
 	DoneAt    time.Time `json:"done_at,omitzero"`
+	// Move is the last move of the connection to another policy, until the
+	// upgrade has been told to follow.
+	Move *UpgradeMove `json:"move,omitempty"`
+}
+
+// UpgradeMove is who moved a connection to another policy, and why, for its
+// upgrade to follow.
+type UpgradeMove struct {
+	By     Actor     `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
 }
 
 // Pending tells whether the upgrade is still being built.

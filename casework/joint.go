@@ -18,6 +18,13 @@ type Joint struct {
 	Number  string  `json:"number"`  // the customer's
 	Sibling string  `json:"sibling"` // the number of the other case
 	Utility Utility `json:"utility"` // the other case's
+	// InsteadOf is the case whose place this one took in the joint request: a
+	// lead that would not have its application, or a request that was joined
+	// with a lead. The sibling may know of that one only.
+	InsteadOf string `json:"instead_of,omitempty"`
+	// Since is when the joint request came in, where that found the case under
+	// way: it was a lead. Zero where the case began with the request.
+	Since time.Time `json:"since,omitzero"`
 
 	Known   *Shared        `json:"known,omitempty"`   // what the sibling told last
 	Holders []PermitHolder `json:"holders,omitempty"` // who files which permit, as the case that leads decided
@@ -27,11 +34,12 @@ type Joint struct {
 	AgreedAt   time.Time `json:"agreed_at,omitzero"`   // when the survey's date was agreed last
 }
 
-// JointReceipt is the proof that a joint request arrived: one receipt for each
-// utility.
+// JointReceipt is the proof that a joint request arrived: for each utility a
+// receipt, or the application of the open lead that it belongs to.
 type JointReceipt struct {
-	Number   string    `json:"number"` // the customer's; empty where the receipts stand by themselves
-	Receipts []Receipt `json:"receipts"`
+	Number       string            `json:"number"` // the customer's; empty where the cases stand by themselves
+	Receipts     []Receipt         `json:"receipts"`
+	Applications []LeadApplication `json:"applications,omitempty"`
 }
 
 // PermitHolder says which case files a permit that both need.
@@ -42,10 +50,13 @@ type PermitHolder struct {
 
 // Shared is what a case tells its sibling: all that concerns both, as it stands.
 type Shared struct {
-	Case  string `json:"case"`
-	N     int64  `json:"n"`               // the case's version; what is older is ignored
-	Gone  bool   `json:"gone,omitempty"`  // withdrawn or passed on, also while that is being done
-	Ended bool   `json:"ended,omitempty"` // nothing more comes of it
+	Case string `json:"case"`
+	N    int64  `json:"n"` // the case's version; what is older is ignored
+	// InsteadOf is the case whose place it took.
+	InsteadOf string `json:"instead_of,omitempty"`
+
+	Gone  bool `json:"gone,omitempty"`  // withdrawn or passed on, also while that is being done
+	Ended bool `json:"ended,omitempty"` // nothing more comes of it
 
 	Applicant Applicant `json:"applicant"`
 	Contact   Contact   `json:"contact"`
@@ -67,7 +78,7 @@ type Shared struct {
 func (k *Case) Share() Shared {
 	r, j := k.Request, k.Joint
 	s := Shared{
-		Case: k.Number, N: k.Version, Gone: k.gone(), Ended: k.Status.Ended(),
+		Case: k.Number, N: k.Version, InsteadOf: j.InsteadOf, Gone: k.gone(), Ended: k.Status.Ended(),
 		Applicant: r.Applicant, Contact: r.Contact, Address: r.Site.Address, PeopleAt: j.PeopleAt,
 		BuildFrom: r.Demand.BuildFrom, BuildTo: r.Demand.BuildTo, ScheduleAt: j.ScheduleAt,
 		Appointment: k.Appointment, AgreedAt: j.AgreedAt, Holders: j.Holders,
@@ -113,7 +124,14 @@ func (k *Case) SiblingEnded() bool {
 // Learn takes over what the sibling tells. The stages then open what follows.
 func (k *Case) Learn(s Shared, now time.Time) {
 	j := k.Joint
-	if j == nil || s.Case != j.Sibling || j.Known != nil && s.N < j.Known.N {
+	if j == nil {
+		k.hearEarly(s)
+		return
+	}
+	if s.InsteadOf != "" && s.InsteadOf == j.Sibling {
+		k.replaceSibling(s.Case, now)
+	}
+	if s.Case != j.Sibling || j.Known != nil && s.N < j.Known.N {
 		return
 	}
 	was := j.Known
@@ -130,17 +148,76 @@ func (k *Case) Learn(s Shared, now time.Time) {
 	k.SharePermits(now)
 }
 
+// hearEarly keeps what comes from a sibling of which this case does not know yet:
+// a lead that is told of its application after the other case has begun. Who
+// tells tells again only what has changed.
+func (k *Case) hearEarly(s Shared) {
+	k.Early = slices.DeleteFunc(k.Early, func(e Shared) bool { return e.Case == s.Case && e.N <= s.N })
+	if !slices.ContainsFunc(k.Early, func(e Shared) bool { return e.Case == s.Case }) {
+		k.Early = append(k.Early, s)
+	}
+}
+
+// tie makes a lead that becomes an application one of the cases of a joint
+// request. What is known of it counts as known when the request came in, so
+// that whatever was said since wins.
+func (k *Case) tie(j *Joint, now time.Time) {
+	if j == nil || k.Joint != nil {
+		return
+	}
+	own := *j
+	k.Joint = &own
+	own.PeopleAt = own.Since
+	if d := k.Request.Demand; d.BuildFrom != (calendar.Date{}) || d.BuildTo != (calendar.Date{}) {
+		own.ScheduleAt = own.Since
+	}
+	if k.Appointment != nil {
+		own.AgreedAt = own.Since
+	}
+	k.share(now, Sayf("并入联办 %[1]s，另一案件 %[2]s", "joined to the joint request %[1]s with %[2]s", own.Number, own.Sibling))
+	early := k.Early
+	k.Early = nil
+	for _, s := range early {
+		k.Learn(s, now)
+	}
+}
+
+// replaceSibling takes another case for the sibling. Who files a permit is not
+// decided anew: what fell to the one falls to the other.
+func (k *Case) replaceSibling(number string, now time.Time) {
+	j := k.Joint
+	for i := range j.Holders {
+		if j.Holders[i].Case == j.Sibling {
+			j.Holders[i].Case = number
+		}
+	}
+	k.share(now, Sayf("另一案件由 %[1]s 改为 %[2]s", "%[2]s takes the place of %[1]s", j.Sibling, number))
+	j.Sibling, j.Known = number, nil
+}
+
 func (k *Case) share(now time.Time, note Text) {
 	k.record(now, System(), JointShared, "", note, nil)
 }
 
 // learnPeople takes over who the customer is, whom to call and where, if the
-// sibling was told later. A code that only one of the two has is kept.
+// sibling was told later. A code that only one of the two has is kept; what one
+// of two leads found out, the other takes over while both say otherwise what
+// the joint request said.
 func (k *Case) learnPeople(s *Shared, now time.Time) {
-	if !s.PeopleAt.After(k.Joint.PeopleAt) {
+	r := k.Request
+	j := k.Joint
+	if j.asRequested(s) && s.Applicant.CreditCode != "" && r.Applicant.CreditCode == "" && !r.Applicant.Person && s.Applicant.Name == r.Applicant.Name {
+		r.Applicant = s.Applicant
+		if r.Validate() == nil {
+			k.Request = r
+			k.share(now, Sayf("统一社会信用代码取自 %s，不再询问客户", "the credit code comes from %s and is not asked again", s.Case))
+			k.settleAmended(System(), now)
+		}
 		return
 	}
-	r := k.Request
+	if !s.PeopleAt.After(j.PeopleAt) {
+		return
+	}
 	code, override := r.Applicant.CreditCode, r.Applicant.CreditCodeOverride
 	r.Applicant, r.Contact, r.Site.Address = s.Applicant, s.Contact, s.Address
 	if r.Applicant.CreditCode == "" && !r.Applicant.Person {
@@ -151,6 +228,12 @@ func (k *Case) learnPeople(s *Shared, now time.Time) {
 	}
 	k.Request, k.Joint.PeopleAt = r, s.PeopleAt
 	k.share(now, Sayf("客户信息随 %s 更正", "the customer's details follow %s", s.Case))
+}
+
+// asRequested tells whether both say of the customer what the joint request said
+// of two leads, and nothing newer.
+func (j *Joint) asRequested(s *Shared) bool {
+	return !j.Since.IsZero() && j.PeopleAt.Equal(j.Since) && s.PeopleAt.Equal(j.Since)
 }
 
 func (k *Case) learnSchedule(s *Shared, now time.Time) {
@@ -246,10 +329,23 @@ func (k *Case) SharePermits(now time.Time) {
 				k.takeOver(p, now)
 			}
 		default:
+			if k.files(p) {
+				continue // filed before the two cases knew of each other
+			}
+			if t, ok := k.Live(FilePermit, string(p.Kind)); ok {
+				k.cancel(t, now)
+				k.dropEnded()
+			}
 			p.SharedWith = j.Sibling
 			k.mirror(p, now)
 		}
 	}
+}
+
+// files tells whether this case has filed a permit, which was not refused.
+func (k *Case) files(p *Permit) bool {
+	refused := !p.DecidedAt.IsZero() && !p.Granted
+	return p.SharedWith == "" && !p.FiledAt.IsZero() && !refused
 }
 
 // decide settles who files a permit, once, and tells whether it did.

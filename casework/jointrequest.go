@@ -21,6 +21,7 @@ type JointRequest struct {
 	Site           Site                       `json:"site" doc:"用能地址 where"`
 	Demand         Demand                     `json:"demand" required:"false" doc:"共同的需求与建设周期 what holds for all"`
 	Demands        map[string]Demand          `json:"demands,omitempty" doc:"各能源各自的需求，按 utilities 的写法 the demand of each, by its name in utilities"`
+	Project        string                     `json:"project,omitempty" doc:"投资项目代码；各能源在办的意向据此并入 code of the project, by which the open lead of each utility is found"`
 	Remark         string                     `json:"remark,omitempty" doc:"备注 remark"`
 	ByServiceCode  bool                       `json:"by_service_code,omitempty" readOnly:"true" doc:"凭办事码填写 filled in by a service code"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty" doc:"来件的其他内容，原样保留 what else the sender wrote, kept as it is"`
@@ -56,7 +57,7 @@ func (j JointRequest) Requests() ([]Request, error) {
 		}
 		requests = append(requests, Request{
 			Utility: u, Channel: j.Channel, ExternalNumber: j.ExternalNumber, Lane: j.Lane, Lead: j.Lead, Applicant: j.Applicant, Contact: j.Contact,
-			Site: j.Site, Demand: j.demandOf(u), Remark: j.Remark, ByServiceCode: j.ByServiceCode, Extra: extra,
+			Site: j.Site, Demand: j.demandOf(u), Project: j.Project, Remark: j.Remark, ByServiceCode: j.ByServiceCode, Extra: extra,
 		})
 	}
 	return requests, nil

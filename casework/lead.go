@@ -199,13 +199,16 @@ func over[T comparable](into *T, given T) {
 type Apply struct {
 	By
 	Request Request `json:"request"`
+	// Joint is set where the application is a part of a joint request, whose
+	// other part is another case: the lead gets to know its sibling.
+	Joint *Joint `json:"joint,omitempty"`
 }
 
 // Apply implements [Action].
 func (a Apply) Apply(k *Case, now time.Time) error {
 	// Any window takes any application, so districts are not asked here.
 	switch {
-	case k.Status.Ended() || k.Status == Withdrawing:
+	case k.Status.Ended() || k.Status == Withdrawing || k.Status == PassingOn:
 		return Refuse(Conflict, "case_ended", Sayf("案件%[1]s，请重新提交申请", "the case is %[2]s; hand in a new request", k.Status.Name(), k.Status))
 	case k.Kind != ConnectionCase || !k.Request.Lead && k.Applied == nil:
 		return Refuse(Conflict, "not_a_lead", Say("该案件不是意向，无需再次申请", "the case is no lead: it was an application from the beginning"))
@@ -217,6 +220,9 @@ func (a Apply) Apply(k *Case, now time.Time) error {
 	}
 	if err := a.need(Customer, Platform, Taskforce, TaskforceOffice, ServiceHall, Hotline); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(k.Passes, func(p Pass) bool { return p.District != "" && p.From == a.Request.Site.District }) {
+		a.Request.Site.District = "" // who passed the lead on knew better where the place lies
 	}
 	r := k.Request.completedBy(a.Request)
 	r.Lead = false
@@ -253,6 +259,7 @@ func (a Apply) Apply(k *Case, now time.Time) error {
 		// Survey and design were front-loaded: all that was missing is the application.
 		k.acceptApplication(now, a.Actor, now)
 	}
+	k.tie(a.Joint, now)
 	return nil
 }
 
@@ -479,6 +486,7 @@ type LeadApplication struct {
 	By         Actor            `json:"by"`
 	ReceivedAt time.Time        `json:"received_at"`
 	State      ApplicationState `json:"state"`
+	Joint      *Joint           `json:"joint,omitempty"` // of a joint request
 }
 
 // LeadMatch is an open lead that an application may belong to, and why.

@@ -36,7 +36,29 @@ func (a MovePolicy) Apply(k *Case, now time.Time) error {
 	k.record(now, a.Actor, PolicyMoved, "", Sayf("适用政策由 %[1]s 改为 %[2]s", "policy moved from %[1]s to %[2]s", from, a.Terms.PolicyVersion),
 		map[string]string{"reason": a.Reason, "from": from, "to": a.Terms.PolicyVersion})
 	k.applyTerms()
+	if k.Upgrade.Pending() {
+		k.Upgrade.Move = &UpgradeMove{By: a.Actor, Reason: a.Reason, At: now}
+	}
 	return nil
+}
+
+// UpgradeFollows gives the move that the open upgrade of the case is to follow,
+// and when it was decided: an upgrade belongs to its connection and has its
+// policy, there and back. False: there is none.
+func (k *Case) UpgradeFollows() (MovePolicy, time.Time, bool) {
+	if !k.Upgrade.Pending() || k.Upgrade.Move == nil {
+		return MovePolicy{}, time.Time{}, false
+	}
+	m := k.Upgrade.Move
+	return MovePolicy{By: By{Actor: m.By}, Terms: k.Terms, Reason: m.Reason}, m.At, true
+}
+
+// UpgradeTold notes that the upgrade was told of a move, unless there has been
+// another one since.
+func (k *Case) UpgradeTold(at time.Time) {
+	if u := k.Upgrade; u != nil && u.Move != nil && u.Move.At.Equal(at) {
+		u.Move = nil
+	}
 }
 
 // Reasoned refuses a move that names no reason or no version.

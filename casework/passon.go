@@ -83,8 +83,8 @@ func (a PassOn) Apply(k *Case, now time.Time) error {
 	case a.District == k.Request.Site.District || a.Utility == k.Request.Utility:
 		return Refuse(Conflict, "there_already", Say("案件本就属于该处", "the case is there already"))
 	case a.District == "" && k.begun():
-		return Refuse(Conflict, "work_begun", Say("已备料、申报审批或装表，不能转为其他能源或业务；请先撤回，再为客户登记新的申请",
-			"materials, permits or the meter are under way, so it can't become another utility's or service's; withdraw it, then take in the new request for the customer"))
+		return Refuse(Conflict, "work_begun", Say("已签订合同、登记收费、备料、申报审批或装表，不能转为其他能源或业务；请先撤回，再为客户登记新的申请",
+			"contracts, charges, materials, permits or the meter are under way, so it can't become another utility's or service's; withdraw it, then take in the new request for the customer"))
 	case a.Utility != "" && k.Joint != nil && k.Joint.Utility == a.Utility:
 		return Refuse(Conflict, "sibling_exists", Sayf("同一联办已有%[1]s案件 %[3]s；如本案不再需要，请撤回", "the joint request has a %[2]s case already, %[3]s; withdraw this one if it is not wanted",
 			a.Utility.Name(), a.Utility, k.Joint.Sibling))
@@ -93,15 +93,18 @@ func (a PassOn) Apply(k *Case, now time.Time) error {
 	return nil
 }
 
-// begun tells whether anything is under way that would have to be undone.
+// begun tells whether anything is under way that would have to be undone: what
+// a withdrawal undoes by tasks, and charges, which the customer agreed to and
+// may have paid. A quote without charges binds nobody, and a card comes after
+// the supply.
 func (k *Case) begun() bool {
-	if k.Materials != nil || k.Meter != nil || k.Supply != nil {
+	if k.Materials != nil || k.Meter != nil || k.Supply != nil || len(k.Charges) > 0 {
 		return true
 	}
-	return slices.ContainsFunc(k.Permits, func(p Permit) bool {
-		refused := !p.DecidedAt.IsZero() && !p.Granted
-		return p.SharedWith == "" && !p.FiledAt.IsZero() && !refused
-	})
+	if slices.ContainsFunc(k.Gas.Contracts, func(c Contract) bool { return !c.SignedAt.IsZero() && c.VoidedAt.IsZero() }) {
+		return true
+	}
+	return slices.ContainsFunc(k.Permits, func(p Permit) bool { return k.files(&p) })
 }
 
 func (k *Case) passOn(a PassOn, now time.Time) {

@@ -288,3 +288,25 @@ func (d Demand) check(c *Check) {
 func tooLong(n int) Text {
 	return Sayf("文字过长，最多 %d 个字", "too long: at most %d characters", n)
 }
+
+// SameMatter tells whether two requests under one number may be the same one,
+// sent again or by another way: of the same project, or of the same applicant at
+// the same place, as far as both say.
+func (r Request) SameMatter(other Request) bool {
+	if a, b := r.ProjectKey(), other.ProjectKey(); a != "" && b != "" {
+		return a == b
+	}
+	who, whose := r.Applicant.CreditCode, other.Applicant.CreditCode
+	if who == "" || whose == "" {
+		who, whose = r.Who(), other.Who()
+	}
+	place, where := strings.Join(strings.Fields(r.Site.Address), ""), strings.Join(strings.Fields(other.Site.Address), "")
+	return who == whose && (place == where || place == "" || where == "")
+}
+
+// NumberOfAnother refuses a request under a number under which somebody else
+// sent another one: who asks here would be taken for who asked there.
+func NumberOfAnother() error {
+	return Refuse(Conflict, "number_of_another", Say("另一来件方已用同一编号提交了另一项申请；请核对，更正编号后重新提交",
+		"somebody else sent another request under the same number; look at both, and send this one under a number of its own"))
+}

@@ -129,3 +129,33 @@ func TestRequestTravelsAsJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal(encoded, &received))
 	assert.Equal(t, sent, received)
 }
+
+func TestSameMatter(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(r *casework.Request)
+		same   bool
+	}{
+		"sent again": {func(*casework.Request) {}, true},
+		"written otherwise": {func(r *casework.Request) {
+			r.Applicant.Name, r.Site.Address = "泰盛公司", " 芜湖市无为市 凤河路30号"
+		}, true},
+		"the code is not known yet": {func(r *casework.Request) { r.Applicant.CreditCode = "" }, true},
+		"the place neither":         {func(r *casework.Request) { r.Site.Address = "" }, true},
+		"another organisation":      {func(r *casework.Request) { r.Applicant.CreditCode = "91340200MA8N004320" }, false},
+		"another name without code": {func(r *casework.Request) { r.Applicant = casework.Applicant{Name: "别家"} }, false},
+		"another place":             {func(r *casework.Request) { r.Site.Address = "芜湖市镜湖区北京西路1号" }, false},
+		"the same project":          {func(r *casework.Request) { r.Project, r.Site.Address = "2026 340281-35-01-100001", "别处" }, true},
+		"another project":           {func(r *casework.Request) { r.Project = "2026-340281-35-01-100002" }, false},
+	} {
+		r := soundRequest()
+		r.Project = "2026-340281-35-01-100001"
+		other := r
+		if !strings.Contains(name, "project") {
+			other.Project = ""
+		}
+		c.change(&other)
+		require.Equal(t, c.same, r.SameMatter(other), name)
+		require.Equal(t, c.same, other.SameMatter(r), name)
+	}
+}

@@ -155,6 +155,9 @@ const (
 	CalendarChanged = "calendar_changed"
 	// UpgradeFinished tells a connection that its network upgrade has ended.
 	UpgradeFinished = "upgrade_finished"
+	// MoveUpgrade tells an upgrade that its connection was moved to another
+	// policy; it carries the move.
+	MoveUpgrade = "move_upgrade"
 	// CancelUpgrade tells an upgrade that its connection was withdrawn.
 	CancelUpgrade = "cancel_upgrade"
 	// SiblingTells brings a [casework.Shared] to the other case of a joint request.

@@ -1,12 +1,16 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 )
 
@@ -16,9 +20,12 @@ var errOvertaken = errors.New("accepted by somebody else meanwhile")
 // AcceptTogether accepts the requests of one customer for several utilities, in
 // one transaction, under one number that the customer knows. The sender's own
 // number is one for them all and must not be empty; each request is accepted
-// once below it, however often it is sent. Where a part was accepted before by
-// itself, each of the others stands by itself too: a case that is under way is
-// not tied to another later. created tells whether any of them is new.
+// once below it, however often it is sent. A request that names the project of
+// exactly one open lead is kept as that lead's application, and the lead, which
+// must then be told, gets the other case for a sibling. Where a part was
+// accepted before by itself, or a lead has another sibling, each part stands by
+// itself: a case that is under way is not tied to another later. created tells
+// whether any receipt is new.
 func (s *Store) AcceptTogether(ctx context.Context, external string, requests []casework.Request, by casework.Actor, at time.Time) (rec casework.JointReceipt, created bool, err error) {
 	if external == "" || len(requests) == 0 {
 		return rec, false, casework.Refuse(casework.Invalid, "external_number_missing",
@@ -32,7 +39,13 @@ func (s *Store) AcceptTogether(ctx context.Context, external string, requests []
 		r.ExternalNumber = external + "/" + string(r.Utility)
 		own[i] = r
 	}
+	// In one order, so that two who send the same wait for each other: water first.
+	slices.SortStableFunc(own, func(a, b casework.Request) int { return cmp.Compare(b.Utility, a.Utility) })
 	if len(own) == 1 {
+		app, found, err := s.AcceptApplication(ctx, own[0], by, at)
+		if err != nil || found {
+			return casework.JointReceipt{Applications: []casework.LeadApplication{app}}, false, err
+		}
 		one, fresh, err := s.Accept(ctx, own[0], by, at)
 		return casework.JointReceipt{Receipts: []casework.Receipt{one}}, fresh, err
 	}
@@ -45,71 +58,202 @@ func (s *Store) AcceptTogether(ctx context.Context, external string, requests []
 	return rec, created, failed("accept a joint request", err)
 }
 
+// jointPart is one utility of a joint request: known from before, the
+// application of a lead, or a case of its own.
+type jointPart struct {
+	request casework.Request
+	receipt *receiptRow     // accepted before
+	applied *applicationRow // kept before
+	lead    *openLead       // whose application it is
+	drawn   int64           // the last part of its own case's number
+	joint   *casework.Joint
+}
+
 func (s *Store) acceptTogether(ctx context.Context, requests []casework.Request, by casework.Actor, at time.Time) (rec casework.JointReceipt, created bool, err error) {
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		var externals []string
-		for _, r := range requests {
-			externals = append(externals, r.ExternalNumber)
-		}
-		rows, err := gorm.G[receiptRow](tx).Where("channel = ? AND external_number IN ?", requests[0].Channel, externals).Find(ctx)
+		parts, err := s.knownParts(ctx, tx, requests)
 		if err != nil {
 			return err
 		}
-		known := map[string]receiptRow{}
-		for _, row := range rows {
-			known[row.ExternalNumber] = row
-			rec.Number = row.Joint
-		}
-		var fresh []receiptRow
-		joints := make([]*casework.Joint, len(requests))
-		numbers := make([]int64, len(requests))
-		for i, r := range requests {
-			if _, before := known[r.ExternalNumber]; !before {
-				if err := tx.Raw("SELECT nextval('case_numbers')").Scan(&numbers[i]).Error; err != nil {
-					return err
-				}
+		before := false
+		for _, p := range parts {
+			switch {
+			case p.receipt != nil:
+				rec.Number, before = cmp.Or(rec.Number, p.receipt.Joint), true
+			case p.applied != nil:
+				rec.Number, before = cmp.Or(rec.Number, p.applied.Joint), true
 			}
 		}
-		if len(rows) == 0 && len(requests) == 2 {
-			var n int64
-			if err := tx.Raw("SELECT nextval('joint_numbers')").Scan(&n).Error; err != nil {
-				return err
-			}
-			rec.Number = dayNumber("J", at, n)
-			for i := range requests {
-				other := 1 - i
-				joints[i] = &casework.Joint{Number: rec.Number, Utility: requests[other].Utility,
-					Sibling: dayNumber(letters(receiptBody{Request: requests[other]}), at, numbers[other])}
-			}
-		}
-		for i, r := range requests {
-			if row, before := known[r.ExternalNumber]; before {
-				receipt, err := s.receipt(row)
-				if err != nil {
-					return err
-				}
-				rec.Receipts = append(rec.Receipts, receipt)
+		for i := range parts {
+			p := &parts[i]
+			if p.receipt != nil || p.applied != nil {
 				continue
 			}
-			row, receipt, err := s.newReceipt(numbers[i], r.ExternalNumber, receiptBody{Request: r, By: by, Joint: joints[i]}, at)
-			if err != nil {
+			if p.lead, err = leadOf(ctx, tx, p.request); err != nil {
 				return err
 			}
-			fresh, rec.Receipts = append(fresh, row), append(rec.Receipts, receipt)
+			if p.lead == nil {
+				if err := tx.Raw("SELECT nextval('case_numbers')").Scan(&p.drawn).Error; err != nil {
+					return err
+				}
+			}
 		}
-		if created = len(fresh) > 0; !created {
-			return nil
+		if !before && len(parts) == 2 {
+			if rec.Number, err = tieParts(tx, parts, at); err != nil {
+				return err
+			}
 		}
-		result := tx.Clauses(acceptedOnce).Create(&fresh)
-		if result.Error == nil && result.RowsAffected != int64(len(fresh)) {
-			return errOvertaken
-		}
-		return result.Error
+		return s.keepParts(ctx, tx, parts, by, at, &rec, &created)
 	})
 	if err != nil {
 		return casework.JointReceipt{}, false, err
 	}
 	return rec, created, nil
+}
+
+// knownParts looks up what was accepted of the requests before. A refused
+// application has become a receipt.
+func (s *Store) knownParts(ctx context.Context, tx *gorm.DB, requests []casework.Request) ([]jointPart, error) {
+	parts := make([]jointPart, len(requests))
+	externals := make([]string, len(requests))
+	for i, r := range requests {
+		parts[i].request, externals[i] = r, r.ExternalNumber
+	}
+	receipts, err := gorm.G[receiptRow](tx).Where("channel = ? AND external_number IN ?", requests[0].Channel, externals).Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	applications, err := gorm.G[applicationRow](tx).Where("channel = ? AND external_number IN ? AND state <> 'refused'", requests[0].Channel, externals).Find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range parts {
+		p := &parts[i]
+		if n := slices.IndexFunc(receipts, func(r receiptRow) bool { return r.ExternalNumber == p.request.ExternalNumber }); n >= 0 {
+			p.receipt = &receipts[n]
+		}
+		if n := slices.IndexFunc(applications, func(r applicationRow) bool { return r.ExternalNumber == p.request.ExternalNumber }); n >= 0 {
+			p.applied = &applications[n]
+		}
+	}
+	return parts, nil
+}
+
+// tieParts lets the two parts know of each other, and gives the customer's
+// number. Two leads that are siblings already stay as they are; with a lead
+// that has another sibling each part stands by itself.
+func tieParts(tx *gorm.DB, parts []jointPart, at time.Time) (string, error) {
+	leads, bound := 0, ""
+	for _, p := range parts {
+		if p.lead != nil {
+			leads++
+			bound = cmp.Or(bound, p.lead.Joint)
+		}
+	}
+	if bound != "" {
+		if leads == 2 && parts[0].lead.Joint == parts[1].lead.Joint {
+			return bound, nil
+		}
+		return "", nil
+	}
+	var n int64
+	if err := tx.Raw("SELECT nextval('joint_numbers')").Scan(&n).Error; err != nil {
+		return "", err
+	}
+	number := dayNumber("J", at, n)
+	for i := range parts {
+		p, other := &parts[i], &parts[1-i]
+		p.joint = &casework.Joint{Number: number, Utility: other.request.Utility, Sibling: other.number(at)}
+		if p.lead != nil {
+			p.joint.Since = at
+		}
+		if d := p.request.Demand; leads > 0 && (d.BuildFrom != (calendar.Date{}) || d.BuildTo != (calendar.Date{})) {
+			p.joint.ScheduleAt = at // newer than what a lead knew before
+		}
+	}
+	return number, nil
+}
+
+// number is that of the part's case.
+func (p *jointPart) number(at time.Time) string {
+	if p.lead != nil {
+		return p.lead.Number
+	}
+	return dayNumber(letters(receiptBody{Request: p.request}), at, p.drawn)
+}
+
+// keepParts writes down what is new of a joint request.
+func (s *Store) keepParts(ctx context.Context, tx *gorm.DB, parts []jointPart, by casework.Actor, at time.Time, rec *casework.JointReceipt, created *bool) error {
+	var fresh []receiptRow
+	for i := range parts {
+		p := &parts[i]
+		body := receiptBody{Request: p.request, By: by, Joint: p.joint}
+		switch {
+		case p.receipt != nil:
+			receipt, err := s.receipt(*p.receipt)
+			if err != nil {
+				return err
+			}
+			rec.Receipts = append(rec.Receipts, receipt)
+		case p.applied != nil:
+			app, err := s.applicationOf(*p.applied)
+			if err != nil {
+				return err
+			}
+			rec.Applications = append(rec.Applications, app)
+		case p.lead != nil:
+			app, err := s.keepApplication(ctx, tx, p.lead.Number, body, rec.Number, at)
+			if err != nil {
+				return err
+			}
+			rec.Applications = append(rec.Applications, app)
+		default:
+			row, receipt, err := s.newReceipt(p.drawn, p.request.ExternalNumber, body, at)
+			if err != nil {
+				return err
+			}
+			fresh, rec.Receipts = append(fresh, row), append(rec.Receipts, receipt)
+		}
+	}
+	if *created = len(fresh) > 0; !*created {
+		return nil
+	}
+	result := tx.Clauses(acceptedOnce).Create(&fresh)
+	if result.Error == nil && result.RowsAffected != int64(len(fresh)) {
+		return errOvertaken
+	}
+	return result.Error
+}
+
+// keepApplication keeps an application of a lead, unless somebody else did or
+// the lead belongs to a joint request meanwhile. Under a joint number the lead
+// belongs to that from then on.
+func (s *Store) keepApplication(ctx context.Context, tx *gorm.DB, lead string, body receiptBody, joint string, at time.Time) (casework.LeadApplication, error) {
+	r := body.Request
+	row := applicationRow{Channel: r.Channel, ExternalNumber: r.ExternalNumber, CaseNumber: lead, ReceivedAt: at, State: casework.ApplicationReceived, Joint: joint}
+	var err error
+	if row.Body, err = s.seal(body, applicationContext(row)); err != nil {
+		return casework.LeadApplication{}, err
+	}
+	if body.Joint != nil {
+		tied, err := gorm.G[receiptRow](tx).Where("number = ? AND joint = ''", lead).Update(ctx, "joint", joint)
+		if err != nil {
+			return casework.LeadApplication{}, err
+		}
+		if tied == 0 {
+			return casework.LeadApplication{}, errOvertaken
+		}
+	}
+	// A refused application is no row to keep beside: it has a receipt.
+	result := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row)
+	if result.Error == nil && result.RowsAffected == 0 {
+		return casework.LeadApplication{}, errOvertaken
+	}
+	row.ReceivedAt = at.Truncate(time.Microsecond) // as PostgreSQL keeps it
+	if result.Error != nil {
+		return casework.LeadApplication{}, result.Error
+	}
+	return s.applicationOf(row)
 }
 
 // JointReceipt gives the receipts of a joint request by the customer's number,

@@ -221,7 +221,12 @@ func TestApplicationFindsItsLead(t *testing.T) {
 	unsettled, err := s.UnsettledApplications(ctx, at(4, 10, 0), 10)
 	require.NoError(t, err)
 	equal(t, []casework.LeadApplication{want}, unsettled)
-	require.NoError(t, s.SettleApplication(ctx, r, casework.ApplicationRefused))
+	for range 2 {
+		own, refused, err := s.RefuseApplication(ctx, want)
+		require.NoError(t, err)
+		require.True(t, refused)
+		require.Equal(t, r, own.Request)
+	}
 	_, found, err := s.AcceptApplication(ctx, r, by, at(4, 9, 0))
 	require.NoError(t, err)
 	require.False(t, found, "the lead would not have it: it is a request of its own")

@@ -193,6 +193,28 @@ func (f *casefile) listen(ctx workflow.Context, name, signal string, do func(now
 	return told
 }
 
+// hear is listen for signals that say something.
+func hear[T any](ctx workflow.Context, f *casefile, name, signal string, do func(said T, now time.Time)) {
+	told := workflow.GetSignalChannel(ctx, signal)
+	f.told = append(f.told, told)
+	workflow.GoNamed(ctx, name, func(ctx workflow.Context) {
+		for {
+			if err := workflow.Await(ctx, func() bool { return told.Len() > 0 }); err != nil {
+				return
+			}
+			err := f.change(ctx, func(now time.Time) {
+				var said T
+				if told.ReceiveAsync(&said) {
+					do(said, now)
+				}
+			})
+			if err != nil {
+				return
+			}
+		}
+	})
+}
+
 // heed takes over a new calendar that the case has been told of. It comes before
 // any other decision: what time missed while everything was down falls due by
 // the notices of the day, not by those that they replaced. The lock is held.

@@ -71,6 +71,20 @@ func listenForCalendar(ctx workflow.Context, f *casefile) {
 	f.calendars = f.listen(ctx, "calendar-changed", contract.CalendarChanged, func(time.Time) { f.state.Recalculate() })
 }
 
+// moveUpgrade has the upgrade follow its connection to another policy. One that
+// has ended meanwhile has no use for it.
+func (w *connection) moveUpgrade(ctx workflow.Context) {
+	move, at, _ := w.state.UpgradeFollows()
+	// Runs that moved before curbstop moved the upgrade too go on without.
+	if workflow.GetVersion(ctx, "upgrade-follows-policy", workflow.DefaultVersion, 1) >= 1 {
+		err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(w.state.Upgrade.Case), "", contract.MoveUpgrade, move).Get(ctx, nil)
+		if err != nil {
+			workflow.GetLogger(ctx).Warn("The network upgrade could not be moved with its connection.", "upgrade", w.state.Upgrade.Case, "error", err)
+		}
+	}
+	w.state.UpgradeTold(at)
+}
+
 // tendUpgrade starts the network upgrade's own workflow once the case needs
 // one, and tells it when the customer withdraws. The upgrade outlives a
 // continue-as-new of this case, so it is abandoned to itself and reports its
@@ -98,8 +112,17 @@ func (w *connection) tendUpgrade(ctx workflow.Context) {
 		workflow.GetLogger(ctx).Error("The network upgrade could not be started.", "upgrade", number, "error", err)
 		return
 	}
-	if err := workflow.Await(ctx, func() bool { return w.upgradeUnwanted() || !w.state.Upgrade.Pending() }); err != nil {
-		return
+	for w.state.Upgrade.Pending() && !w.upgradeUnwanted() {
+		moved := func() bool {
+			_, _, follows := w.state.UpgradeFollows()
+			return follows && w.opened && !w.lock.IsLocked()
+		}
+		if err := workflow.Await(ctx, func() bool { return w.upgradeUnwanted() || !w.state.Upgrade.Pending() || moved() }); err != nil {
+			return
+		}
+		if moved() && !w.upgradeUnwanted() {
+			w.moveUpgrade(ctx)
+		}
 	}
 	if w.upgradeUnwanted() {
 		err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(number), "", contract.CancelUpgrade, nil).Get(ctx, nil)

@@ -22,29 +22,10 @@ const (
 
 // shareWithSibling lets the cases of a joint request know of each other. Each
 // stays the only writer of its own state: it tells what it knows whenever that
-// has changed, and what it is told it takes over by the rules.
+// has changed, and what it is told it takes over by the rules. A lead may get a
+// sibling later, and be told by it before.
 func (w *connection) shareWithSibling(ctx workflow.Context) {
-	if w.state.Joint == nil {
-		return
-	}
-	told := workflow.GetSignalChannel(ctx, contract.SiblingTells)
-	w.told = append(w.told, told)
-	workflow.GoNamed(ctx, "sibling-tells", func(ctx workflow.Context) {
-		for {
-			if err := workflow.Await(ctx, func() bool { return told.Len() > 0 }); err != nil {
-				return
-			}
-			err := w.change(ctx, func(now time.Time) {
-				var s casework.Shared
-				if told.ReceiveAsync(&s) {
-					w.state.Learn(s, now)
-				}
-			})
-			if err != nil {
-				return
-			}
-		}
-	})
+	hear(ctx, &w.casefile, "sibling-tells", contract.SiblingTells, func(s casework.Shared, now time.Time) { w.state.Learn(s, now) })
 	workflow.GoNamed(ctx, "tell-sibling", w.tellSibling)
 }
 
@@ -53,26 +34,36 @@ func (w *connection) shareWithSibling(ctx workflow.Context) {
 func (w *connection) tellSibling(ctx workflow.Context) {
 	pause := firstPause
 	for {
-		changed := func() bool { return w.opened && !w.lock.IsLocked() && !w.knows() && !w.state.SiblingEnded() }
+		changed := func() bool {
+			return w.opened && !w.lock.IsLocked() && w.state.Joint != nil && !w.knows() && !w.state.SiblingEnded()
+		}
 		if err := workflow.Await(ctx, changed); err != nil {
 			return
 		}
-		news, shared := w.state.News(), w.state.Share()
-		err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(w.state.Joint.Sibling), "", contract.SiblingTells, shared).Get(ctx, nil)
+		news, shared, sibling := w.tidings(), w.state.Share(), w.state.Joint.Sibling
+		err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(sibling), "", contract.SiblingTells, shared).Get(ctx, nil)
 		if err == nil {
 			w.news, w.untold, pause = news, 0, firstPause
 			continue
 		}
 		w.untold++
-		if _, err := workflow.AwaitWithTimeout(ctx, pause, w.state.SiblingEnded); err != nil {
+		given := func() bool { return w.state.SiblingEnded() || w.state.Joint.Sibling != sibling }
+		if _, err := workflow.AwaitWithTimeout(ctx, pause, given); err != nil {
 			return
 		}
 		pause = min(2*pause, longestPause)
+		if w.state.Joint.Sibling != sibling {
+			pause = firstPause
+		}
 	}
 }
 
+// tidings are what the sibling is to know, and which case that is: one that takes
+// another's place knows nothing yet.
+func (w *connection) tidings() string { return w.state.Joint.Sibling + w.state.News() }
+
 // knows tells whether the sibling was told all there is.
-func (w *connection) knows() bool { return w.news == w.state.News() }
+func (w *connection) knows() bool { return w.news == w.tidings() }
 
 // siblingTold waits until the sibling knows how a case has ended. Who continues
 // as new tells it again.

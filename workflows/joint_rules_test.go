@@ -21,8 +21,8 @@ type pair struct {
 	t     require.TestingT
 	now   time.Time
 	cases [2]*casework.Case
-	told  [2]string            // what each has told
-	under [2][]casework.Shared // what is under way to each
+	told  [2]string  // what each has told
+	under [2][]under // what is under way to each
 }
 
 var jointNumbers = [2]string{"W20261123-00001", "G20261123-00002"}
@@ -50,9 +50,12 @@ func (p *pair) settle(i int) {
 	k := p.cases[i]
 	workflows.Advance(k, p.now)
 	k.TakeChanges()
-	if news := k.News(); news != p.told[i] && !k.SiblingEnded() {
+	if k.Joint == nil || k.SiblingEnded() {
+		return
+	}
+	if news := k.Joint.Sibling + k.News(); news != p.told[i] {
 		p.told[i] = news
-		p.under[1-i] = append(p.under[1-i], k.Clone().Share())
+		p.under[1-i] = append(p.under[1-i], under{k.Joint.Sibling, k.Clone().Share()})
 	}
 }
 
@@ -79,18 +82,25 @@ func (p *pair) complete(i int, kind casework.TaskKind, c demo.Choices) bool {
 // deliver brings the next thing that is under way to a case. One that has
 // ended hears it no more.
 func (p *pair) deliver(i int) bool {
-	if len(p.under[i]) == 0 {
-		return false
+	if len(p.under[i]) == 0 || p.cases[i] == nil {
+		return false // who can't be told yet is told later
 	}
 	s := p.under[i][0]
 	p.under[i] = p.under[i][1:]
-	if !p.cases[i].Status.Ended() {
-		next := p.cases[i].Clone()
-		next.Learn(s, p.now)
+	if k := p.cases[i]; !k.Status.Ended() && k.Number == s.to {
+		next := k.Clone()
+		next.Learn(s.told, p.now)
 		p.cases[i] = next
 		p.settle(i)
 	}
 	return true
+}
+
+// under is what is under way to a case, by its number: a case whose place another
+// one took hears it no more, nor does that one.
+type under struct {
+	to   string
+	told casework.Shared
 }
 
 // requireOneFiling says that no two cases that go on have filed the same permit.

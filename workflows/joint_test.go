@@ -21,10 +21,17 @@ type sibling struct {
 }
 
 // join makes the book's case part of a joint request.
-func (b *book) join() *sibling {
+func (b *book) join() *sibling { return b.joinWith(siblingNumber, casework.Gas) }
+
+func (b *book) joinWith(number string, u casework.Utility) *sibling {
+	b.input.Joint = &casework.Joint{Number: "J20261123-00001", Sibling: number, Utility: u}
+	return b.sibling(number)
+}
+
+// sibling stands in for a case of a number.
+func (b *book) sibling(number string) *sibling {
 	s := &sibling{}
-	b.input.Joint = &casework.Joint{Number: "J20261123-00001", Sibling: siblingNumber, Utility: casework.Gas}
-	b.env.OnSignalExternalWorkflow(mock.Anything, contract.WorkflowID(siblingNumber), "", contract.SiblingTells, mock.Anything).
+	b.env.OnSignalExternalWorkflow(mock.Anything, contract.WorkflowID(number), "", contract.SiblingTells, mock.Anything).
 		Return(func(_, _, _, _ string, arg any) error {
 			if s.down > 0 {
 				s.down--

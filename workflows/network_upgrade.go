@@ -21,6 +21,12 @@ func NetworkUpgradeWorkflow(ctx workflow.Context, in contract.CaseInput) (contra
 	}
 	listenForCalendar(ctx, &w.casefile)
 	w.listen(ctx, "cancel", contract.CancelUpgrade, func(now time.Time) { w.state.Cancel(now) })
+	hear(ctx, &w.casefile, "move-policy", contract.MoveUpgrade, func(move casework.MovePolicy, now time.Time) {
+		// Refused where somebody moved the upgrade there already.
+		if next, err := w.state.Try(move, now); err == nil {
+			w.state = next
+		}
+	})
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
 	}

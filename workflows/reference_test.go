@@ -152,7 +152,7 @@ func (a *almanac) end(from minute, on day, b calendar.Budget) (at minute, guesse
 			last = a.following(last)
 		}
 		return a.closing(last), a.guessed(on+1, last)
-	case calendar.SameDay:
+	case calendar.SameDay, calendar.OnDate: // what was agreed is due on its day, and never before it takes place
 		switch {
 		case !a.working(on):
 			last := a.following(on)
@@ -165,12 +165,6 @@ func (a *almanac) end(from minute, on day, b calendar.Budget) (at minute, guesse
 		return a.closing(on + 1), false
 	case calendar.AtMoment:
 		return from, false
-	case calendar.OnDate:
-		last := on
-		if !a.working(on) {
-			last = a.following(on)
-		}
-		return a.closing(last), a.guessed(on, last)
 	case calendar.WorkingTime:
 		at = a.add(from, int(b.Time/time.Minute))
 		return at, a.guessed(from.day(), at.endedOn())

@@ -1,12 +1,15 @@
 package workflows_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/testsuite"
 
+	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/contract"
 	"github.com/curbstop/curbstop/demo"
@@ -221,4 +224,45 @@ func TestLateSurveyCountsTheUpgradeThatHasEnded(t *testing.T) {
 		require.Equal(t, "2026-11-25 11:30", casework.Clock(d.Due.At))
 		p.leave()
 	})
+}
+
+// An open upgrade has the policy of its connection, there and back, by who moved
+// that and for their reason; one that was moved there before stays as it is.
+func TestAnUpgradeMovesWithItsConnection(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.play(func(p *people) {
+		p.reach(casework.BriefCustomer, upgrade)
+		built := p.on(upgradeNumber)
+		design := built.task(casework.DesignUpgrade)
+		before := built.due(design)
+		longer := func(t *casework.Terms) {
+			t.Limits = maps.Clone(t.Limits)
+			t.Limits["design_upgrade"] = calendar.Budget{Unit: calendar.WorkingDays, Days: 20}
+		}
+		p.moveTo("longer", longer)
+		p.wait(time.Second)
+		require.Equal(t, "longer", built.snapshot.Terms.PolicyVersion)
+		require.NotEqual(t, before, built.due(design))
+		moved := built.events[slices.IndexFunc(built.events, func(e casework.Event) bool { return e.Kind == casework.PolicyMoved })]
+		require.Equal(t, as(casework.TaskforceOffice).Actor.ID, moved.Actor)
+		require.Contains(t, string(moved.Data), "新办法施行")
+
+		p.moveTo("back", asBefore)
+		p.wait(time.Second)
+		require.Equal(t, before, built.due(design), "moving back gives the limits as they were")
+		require.Equal(t, 2, built.count(casework.PolicyMoved))
+
+		built.moveTo("longer", longer) // by itself, ahead of its connection
+		p.moveTo("longer", longer)
+		p.wait(time.Second)
+		require.Equal(t, 3, built.count(casework.PolicyMoved))
+		built.straight()
+		p.moveTo("after", asBefore)
+		p.straight()
+	})
+	require.NoError(t, b.env.GetWorkflowError())
+	require.Equal(t, casework.Closed, b.snapshot.Status)
+	require.Equal(t, 4, b.count(casework.PolicyMoved))
+	requireNothingLeft(t, b.records.of(upgradeNumber))
 }

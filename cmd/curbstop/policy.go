@@ -334,8 +334,6 @@ type moved struct{ cases, moved, refused, deadlines, fires int }
 // add prints what a move does to one case.
 func (n *moved) add(out io.Writer, o api.MoveOutcome) {
 	n.cases++
-	n.deadlines += len(o.Moves)
-	n.fires += len(o.Fires)
 	switch {
 	case o.Problem != nil:
 		n.refused++
@@ -347,10 +345,21 @@ func (n *moved) add(out io.Writer, o api.MoveOutcome) {
 	default:
 		fmt.Fprintf(out, "%s  %s → %s\n", o.Case, o.From, o.To)
 	}
-	for _, m := range o.Moves {
+	n.show(out, o.Preview)
+	if u := o.Upgrade; u != nil {
+		fmt.Fprintf(out, "%s  %s → %s  随案改用 moves with the case\n", u.Case, u.From, u.To)
+		n.show(out, *u)
+	}
+}
+
+// show prints what changes for the deadlines of a case.
+func (n *moved) show(out io.Writer, p casework.Preview) {
+	n.deadlines += len(p.Moves)
+	n.fires += len(p.Fires)
+	for _, m := range p.Moves {
 		fmt.Fprintf(out, "  %s %s (%s)：%s → %s\n", m.Limit.Name(), m.Limit, m.Deadline, dueText(m.From), dueText(m.To))
 	}
-	for _, f := range o.Fires {
+	for _, f := range p.Fires {
 		fmt.Fprintf(out, "  立即触发 fires at once: %s %s (%s)，%s\n", f.Rung.Name(), f.Rung, f.Deadline, casework.Clock(f.At))
 	}
 }

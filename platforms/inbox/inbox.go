@@ -77,8 +77,9 @@ type Book interface {
 // Desk hands to the cases' workflows what is asked for.
 type Desk interface {
 	Start(ctx context.Context, r casework.Receipt, wait bool) error
-	// Apply tells a lead of its application; false: the lead would not have it.
-	Apply(ctx context.Context, app casework.LeadApplication) (bool, error)
+	// Apply tells a lead of its application. One that the lead would not have is a
+	// request of its own, of which it gives the receipt; else nil.
+	Apply(ctx context.Context, app casework.LeadApplication) (*casework.Receipt, error)
 	Do(ctx context.Context, caseNumber string, a casework.Action, key string) (contract.Done, error)
 }
 

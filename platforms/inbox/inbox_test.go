@@ -655,3 +655,52 @@ func TestTwoMessagesOfOneSecondAreSignedAnew(t *testing.T) {
 	w.answered(w.send(second), 200)
 	require.Len(t, w.receipts(), 2)
 }
+
+// One message that asks for both utilities of a project becomes the application
+// of the lead that is open, and a case of its own for the other.
+func TestAMessageForTwoUtilitiesJoinsALead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lead := w.answered(w.send(post{sender: "signed", path: "push",
+		body: `[{"Key":"L-1","Name":"联合企业","Utilities":["gas"],"Lead":true,"Project":"2026-340281-35-01-100001"}]`, nonce: "n1"}), 200).Numbers[0]
+	both := post{sender: "signed", path: "push", body: `[{"Key":"J-1","Name":"联合企业","Utilities":["water","gas"],"Project":"2026-340281-35-01-100001"}]`, nonce: "n2"}
+	said := w.answered(w.send(both), 200)
+	require.Len(t, said.Numbers, 1)
+	joint, err := w.JointReceipt(t.Context(), said.Numbers[0])
+	require.NoError(t, err)
+	water := joint.Receipts[0].Number
+	require.Equal(t, lead, joint.Receipts[1].Number)
+	for number, sibling := range map[string]string{lead: water, water: lead} {
+		k, err := w.Case(t.Context(), number)
+		require.NoError(t, err)
+		require.False(t, k.Request.Lead)
+		require.Equal(t, sibling, k.Joint.Sibling)
+		require.Equal(t, said.Numbers[0], k.Joint.Number)
+	}
+	both.nonce = "n3"
+	require.True(t, w.answered(w.send(both), 200).Before)
+}
+
+// Two senders of one channel may count alike. What the second asks for is not
+// taken for what the first did, but kept for a person; the same matter, sent by
+// another way, is accepted once.
+func TestTwoSendersUnderOneNumber(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.answered(w.send(post{sender: "ratings", path: "push", body: `[{"Key":"P-1","Name":"甲企业","Project":"2026-340281-35-01-100001"}]`, header: map[string]string{"X-Token": "a secret"}}), 200)
+	s, _ := w.inbox.Senders.Find("secret")
+	send := func(project, nonce string) post {
+		body, err := s.Decrypt.Encrypt(fmt.Appendf(nil, `[{"Key":"P-1","Name":"乙企业","Project":%q}]`, project), []byte("fedcba9876543210"))
+		require.NoError(t, err)
+		return post{sender: "secret", path: "push", body: string(body), nonce: nonce}
+	}
+	other := w.answered(w.send(send("2026-340281-35-01-100002", "n1")), 202)
+	require.Equal(t, "number_of_another", other.Code)
+	kept, err := w.InboxMessage(t.Context(), other.Message)
+	require.NoError(t, err)
+	require.Equal(t, casework.InboxKept, kept.State)
+	same := w.answered(w.send(send("2026-340281 35-01-100001", "n2")), 200)
+	require.True(t, same.Before)
+	require.Equal(t, first.Numbers, same.Numbers)
+	require.Len(t, w.receipts(), 1)
+}

@@ -326,19 +326,31 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, m casework.InboxM
 	if joint {
 		kept, fresh, err = b.Book.AcceptTogether(ctx, external, requests, s.Actor(), b.Now())
 	} else {
-		number, was, joined, leadErr := b.joinLead(ctx, s, requests[0])
-		if leadErr != nil {
-			return nil, false, leadErr
-		}
-		if joined {
-			return []string{number}, was, b.follow(ctx, m, number, external)
-		}
-		var one casework.Receipt
-		one, fresh, err = b.Book.Accept(ctx, requests[0], s.Actor(), b.Now())
-		kept.Receipts = []casework.Receipt{one}
+		kept, fresh, err = b.acceptOne(ctx, s, requests[0])
 	}
 	if err != nil {
 		return nil, false, err
+	}
+	if err := another(s, kept, requests); err != nil {
+		return nil, false, err
+	}
+	before = !fresh
+	for _, app := range kept.Applications {
+		before = before && app.State == casework.ApplicationApplied
+		own, err := b.apply(ctx, s, app)
+		if err != nil {
+			return nil, before, err
+		}
+		if own != nil {
+			kept.Receipts = append(kept.Receipts, *own)
+			continue
+		}
+		if kept.Number == "" {
+			numbers = append(numbers, app.Case)
+		}
+		if err := b.follow(ctx, m, app.Case, external); err != nil {
+			return numbers, before, err
+		}
 	}
 	if kept.Number != "" {
 		numbers = []string{kept.Number}
@@ -348,13 +360,33 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, m casework.InboxM
 			numbers = append(numbers, receipt.Number)
 		}
 		if err := b.follow(ctx, m, receipt.Number, external); err != nil {
-			return numbers, !fresh, err
+			return numbers, before, err
 		}
 		if err := b.start(ctx, s, receipt, wait); err != nil {
-			return numbers, !fresh, err
+			return numbers, before, err
 		}
 	}
-	return numbers, !fresh, nil
+	return numbers, before, nil
+}
+
+// another refuses what would be taken for a request that somebody else sent under
+// the same number. The channel is theirs in common: one platform may send in two
+// ways, and two parks may count alike.
+func another(s *senders.Sender, kept casework.JointReceipt, requests []casework.Request) error {
+	differs := func(by casework.Actor, was casework.Request) bool {
+		return by.ID != s.Actor().ID && slices.ContainsFunc(requests, func(r casework.Request) bool { return r.Utility == was.Utility && !r.SameMatter(was) })
+	}
+	for _, receipt := range kept.Receipts {
+		if differs(receipt.By, receipt.Request) {
+			return casework.NumberOfAnother()
+		}
+	}
+	for _, app := range kept.Applications {
+		if differs(app.By, app.Request) {
+			return casework.NumberOfAnother()
+		}
+	}
+	return nil
 }
 
 // follow has a message's sender told how a case comes on that it asked for, also
@@ -363,23 +395,31 @@ func (b *Inbox) follow(ctx context.Context, m casework.InboxMessage, number, ext
 	return b.Book.Follow(ctx, casework.Follower{Case: number, Sender: m.Sender, External: external, Since: m.ReceivedAt})
 }
 
-// joinLead makes an application that names the project of an open lead that
-// lead's application, so that nothing is asked twice.
-func (b *Inbox) joinLead(ctx context.Context, s *senders.Sender, r casework.Request) (number string, before, joined bool, err error) {
+// acceptOne keeps a request by itself, or as the application of the lead whose
+// project it names.
+func (b *Inbox) acceptOne(ctx context.Context, s *senders.Sender, r casework.Request) (casework.JointReceipt, bool, error) {
 	app, found, err := b.Book.AcceptApplication(ctx, r, s.Actor(), b.Now())
-	if err != nil || !found {
-		return "", false, false, err
+	if err != nil || found {
+		return casework.JointReceipt{Applications: []casework.LeadApplication{app}}, false, err
 	}
+	one, fresh, err := b.Book.Accept(ctx, r, s.Actor(), b.Now())
+	return casework.JointReceipt{Receipts: []casework.Receipt{one}}, fresh, err
+}
+
+// apply tells a lead of the application that was kept for it, so that nothing is
+// asked twice. Where the lead would not have it, it gives the receipt of the
+// request of its own that it is then.
+func (b *Inbox) apply(ctx context.Context, s *senders.Sender, app casework.LeadApplication) (*casework.Receipt, error) {
 	if app.State == casework.ApplicationApplied {
-		return app.Case, true, true, nil
+		return nil, nil
 	}
-	joined, err = b.Desk.Apply(ctx, app)
+	own, err := b.Desk.Apply(ctx, app)
 	if err != nil && casework.AsFault(err).Kind == casework.Unavailable {
 		// It is kept, and the lead is told by who looks after such applications.
 		b.Logger.WarnContext(ctx, "A lead is told of its application later.", "sender", s.ID, "case", app.Case, "error", err)
-		return app.Case, false, true, nil
+		return nil, nil
 	}
-	return app.Case, false, joined, err
+	return own, err
 }
 
 // key names what is done to a case, so that doing it twice is doing it once.

@@ -354,6 +354,7 @@ func (w *world) Start(ctx context.Context, r casework.Receipt, _ bool) error {
 		k.NeedAnswer(now)
 	} else {
 		k.Need(casework.ContactCustomer, "", 1, now, now)
+		k.Joint = r.Joint
 	}
 	if _, err := w.Case(ctx, r.Number); err != nil {
 		if err := w.Save(ctx, k, k.TakeChanges()); err != nil {
@@ -389,12 +390,16 @@ func (w *world) Do(ctx context.Context, number string, a casework.Action, key st
 }
 
 // Apply implements Desk.
-func (w *world) Apply(ctx context.Context, app casework.LeadApplication) (bool, error) {
-	_, err := w.Do(ctx, app.Case, casework.Apply{By: casework.By{Actor: app.By}, Request: app.Request}, "apply/"+app.Request.ExternalNumber)
-	if err != nil {
-		return false, err
+func (w *world) Apply(ctx context.Context, app casework.LeadApplication) (*casework.Receipt, error) {
+	_, err := w.Do(ctx, app.Case, casework.Apply{By: casework.By{Actor: app.By}, Request: app.Request, Joint: app.Joint}, "apply/"+app.Request.ExternalNumber)
+	if casework.AsFault(err).Kind == casework.Conflict && err != nil {
+		own, _, err := w.RefuseApplication(ctx, app)
+		return &own, err
 	}
-	return true, w.SettleApplication(ctx, app.Request, casework.ApplicationApplied)
+	if err != nil {
+		return nil, err
+	}
+	return nil, w.SettleApplication(ctx, app.Request)
 }
 
 // supplied puts a case where it can be rated.

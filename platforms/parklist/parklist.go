@@ -195,6 +195,7 @@ const (
 	wantedOn
 	digsRoad
 	usesGreen
+	project
 	remark
 	columnCount
 )
@@ -205,7 +206,7 @@ const firstOptional = use
 var headers = [columnCount]string{ //nolint:gosec // column headers, one of which names a code, not credentials
 	number: "序号", applicant: "单位名称", creditCode: "统一社会信用代码", contact: "联系人", phone: "联系电话",
 	district: "所属区县", address: "用能地址", utility: "用能类型", use: "用途", volume: "预计日用量(立方米)",
-	diameter: "口径(mm)", wantedOn: "计划通水(气)日期", digsRoad: "是否需开挖道路", usesGreen: "是否占用绿地", remark: "备注",
+	diameter: "口径(mm)", wantedOn: "计划通水(气)日期", digsRoad: "是否需开挖道路", usesGreen: "是否占用绿地", project: "项目代码", remark: "备注",
 }
 
 // readHeader finds the column of each header. The order is free; blanks,

@@ -216,7 +216,7 @@ func TestHeaders(t *testing.T) {
 		assert.Equal(t, "口径(mm)", rows[0].Cells[8].Header)
 	})
 	allowed := "清单表头有误；必需：序号、单位名称、统一社会信用代码、联系人、联系电话、所属区县、用能地址、用能类型；" +
-		"可选：用途、预计日用量(立方米)、口径(mm)、计划通水(气)日期、是否需开挖道路、是否占用绿地、备注"
+		"可选：用途、预计日用量(立方米)、口径(mm)、计划通水(气)日期、是否需开挖道路、是否占用绿地、项目代码、备注"
 	for file, want := range map[string][]string{
 		strings.Replace(header, "备注", "传真", 1):         {"传真: 不认识的表头“传真”"},
 		strings.Replace(header, "备注", "用途", 1):         {"用途: 表头“用途”重复"},

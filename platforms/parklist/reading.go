@@ -75,7 +75,7 @@ func (r *reading) requests(list, ownNumber string) []casework.Request {
 			Use: r.cells[use], DailyVolume: r.volume(), Diameter: r.diameter(), WantedOn: r.date(wantedOn),
 			DigsRoad: r.yes(digsRoad), UsesGreen: r.yes(usesGreen),
 		},
-		Remark: r.cells[remark],
+		Project: fold(r.cells[project]), Remark: r.cells[remark],
 	}
 	var requests []casework.Request
 	for _, u := range r.utilities() {
@@ -114,7 +114,7 @@ var columnOf = map[string]column{
 	"external_number": number, "applicant.name": applicant, "applicant.credit_code": creditCode,
 	"contact.name": contact, "contact.phone": phone, "site.district": district, "site.address": address,
 	"utility": utility, "demand.use": use, "demand.daily_volume": volume, "demand.diameter": diameter,
-	"demand.wanted_on": wantedOn, "remark": remark,
+	"demand.wanted_on": wantedOn, "project": project, "remark": remark,
 }
 
 func (r *reading) creditCode() string {
