@@ -120,7 +120,7 @@ func (a *API) admit(ctx huma.Context, next func(huma.Context)) {
 	}
 	request := humagin.Unwrap(ctx).Request
 	request.Body = http.MaxBytesReader(humagin.Unwrap(ctx).Writer, request.Body, ctx.Operation().MaxBodyBytes+1)
-	if r.keyed() {
+	if r.binds() {
 		callOf(ctx.Context()).content = watch(request, r.reads)
 	}
 	next(ctx)

@@ -246,6 +246,11 @@ func (r route) writes() bool { return r.method != http.MethodGet }
 // keyed tells whether the operation asks for an Idempotency-Key.
 func (r route) keyed() bool { return r.writes() && !r.unkeyed }
 
+// binds tells whether a key stands for one request alone. All applicants are one
+// caller, and two of them may choose the same key, so that theirs counts
+// together with what came: see ownNumber.
+func (r route) binds() bool { return r.keyed() && !r.access.sparing }
+
 // routeKey is where an operation's metadata holds its route.
 const routeKey = "route"
 
@@ -264,7 +269,7 @@ func handle[I, O any](a *API, r route, handler func(context.Context, *I) (*O, er
 	r.access.document(&op)
 	r.documentHeaders(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		if r.keyed() && !r.reads {
+		if r.binds() && !r.reads {
 			if err := a.bindKey(ctx); err != nil {
 				return nil, problemOf(ctx, err)
 			}

@@ -101,7 +101,7 @@ func TestOnlineFormIsJudgedFieldByField(t *testing.T) {
 	}
 	gas := transfer()
 	gas["utility"] = "gas"
-	refused(t, w.ask(t, asked{path: "/v1/public/service-requests", body: gas}), 409, "utility_not_served")
+	refused(t, newWorld(t, waterOnly).ask(t, asked{path: "/v1/public/service-requests", body: gas}), 409, "utility_not_served")
 }
 
 // A customer asks for a closing; what a stranger says is verified by staff, so

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,7 +120,8 @@ func TestAddressIsVerified(t *testing.T) {
 	require.NoError(t, w.Play(t.Context()))
 	require.True(t, w.Judge().Held(), w.Judge().String())
 	rules := w.Judge().Rules
-	require.Equal(t, 3, rules[len(rules)-1].Looked)
+	echo := slices.IndexFunc(rules, func(r sim.Rule) bool { return strings.HasPrefix(r.Name, "微信原样回显") })
+	require.Equal(t, 3, rules[echo].Looked)
 	require.Len(t, w.Ledger(), 3)
 }
 
