@@ -206,7 +206,7 @@ func (b *Billing) holderIs(ctx context.Context, r casework.BillingRequest) (bool
 		return true, nil
 	}
 	account, err := b.System.Account(ctx, r.Account)
-	if errors.Is(err, billing.ErrNotFound) {
+	if _, no := errors.AsType[*billing.RefusalError](err); no || errors.Is(err, billing.ErrNotFound) {
 		return false, nil
 	}
 	named := casework.AccountHolder{Name: r.Holder}

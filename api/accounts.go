@@ -285,7 +285,8 @@ func (a *API) askBilling(ctx context.Context, r casework.BillingRequest) (*billi
 		status = http.StatusAccepted
 	}
 	view := viewBilling(kept)
-	if kept.By != actor.ID && actor.Has(casework.Customer, casework.Platform) {
+	// All customers are one caller, so that another's payment is told by its ID.
+	if others := kept.By != actor.ID || kept.ID != r.ID && actor.Has(casework.Customer); others && actor.Has(casework.Customer, casework.Platform) {
 		view.By, view.Case = "", "" // who else has reported the payment is none of theirs
 	}
 	return &billingReply{Status: status, Body: view}, nil

@@ -177,7 +177,8 @@ type onlineBalance struct {
 	Body HolderProof
 }
 
-// strangersAccount is the answer to a wrong name and to an unknown number alike.
+// strangersAccount is the answer to a wrong name, to an unknown number and to an
+// account of which billing will not speak alike.
 func strangersAccount() error {
 	return casework.Refuse(casework.NotFound, "account_or_holder", casework.Say("户号与户名不符", "account number and holder's name do not belong together"))
 }
@@ -194,7 +195,9 @@ func (a *API) balanceOnline(ctx context.Context, in *onlineBalance) (*reply[bala
 	}
 	account, err := a.billing.Account(ctx, in.Account)
 	named := casework.AccountHolder{Name: in.Body.Holder}
-	if errors.Is(err, billing.ErrNotFound) || err == nil && named.Compare(casework.AccountHolder{Name: account.Holder.Name}) != casework.HolderMatches {
+	// Billing's no was said before anybody's name was compared.
+	_, refused := errors.AsType[*billing.RefusalError](err)
+	if refused || errors.Is(err, billing.ErrNotFound) || err == nil && named.Compare(casework.AccountHolder{Name: account.Holder.Name}) != casework.HolderMatches {
 		return nil, strangersAccount()
 	}
 	if err == nil {
@@ -217,6 +220,10 @@ type onlinePayment struct {
 
 func (a *API) payOnline(ctx context.Context, in *onlinePayment) (*billingReply, error) {
 	b := in.Body
+	// By itself, so that who guesses names keeps nobody from paying.
+	if err := a.sparingly("payment", in.Account); err != nil {
+		return nil, err
+	}
 	return a.askBilling(ctx, PaymentFields{Amount: b.Amount, Way: b.Way, Number: b.Number, Channel: b.Channel}.request(in.Account, ""))
 }
 

@@ -138,6 +138,9 @@ func TestAccountsOnline(t *testing.T) {
 	refused(t, w.ask(t, balance("0000000001", "测试王丙")), 404, "account_or_holder")
 	refused(t, w.ask(t, balance("0000000009", "测试赵丁")), 404, "account_or_holder")
 	require.Len(t, w.audited, 1)
+	// What billing says no to shows nobody that there is such an account.
+	system.err = &billing.RefusalError{Code: "blocked", Reason: "该户号已冻结"}
+	refused(t, w.ask(t, balance("0000000001", "测试王丙")), 404, "account_or_holder")
 	system.err = billing.ErrUnavailable
 	refused(t, w.ask(t, balance("0000000001", "测试王丙")), 503, "billing_unavailable")
 
@@ -150,6 +153,10 @@ func TestAccountsOnline(t *testing.T) {
 	w.billed["k1"] = *w.known
 	known := read[billingView](t, w.ask(t, pay), 200)
 	require.Equal(t, billingView{ID: "k1", Kind: casework.PaymentRequest, State: casework.BillingDone}, known)
+	// Nor of which case another customer has paid: all customers are one caller.
+	w.known.By = casework.AsCustomer().ID
+	w.billed["k1"] = *w.known
+	require.Equal(t, known, read[billingView](t, w.ask(t, pay), 200))
 	w.known = nil
 	pay.body = object{"channel": "wechat", "amount": 1, "way": "cash", "number": "XJ-1"}
 	require.Equal(t, []string{"way"}, fields(refused(t, w.ask(t, pay), 422, "invalid_input")))
@@ -196,6 +203,15 @@ func TestApplicantsAreLimited(t *testing.T) {
 			status, code = 429, "too_many_requests"
 		}
 		refused(t, w.ask(t, from(address, guess)), status, code)
+	}
+	// Payments are counted by themselves: who guesses names keeps nobody from paying.
+	for i, address := range []string{"203.0.113.6", "203.0.113.7", "203.0.113.8"} {
+		pay := asked{path: "/v1/public/accounts/0000000001/payments", body: object{"channel": "wechat", "amount": 1, "way": "wechat", "number": "WX-" + address}}
+		if rec := w.ask(t, from(address, pay)); i < 2 {
+			read[billingView](t, rec, http.StatusOK)
+		} else {
+			refused(t, rec, 429, "too_many_requests")
+		}
 	}
 	clock = clock.Add(time.Minute)
 	read[Acceptance](t, w.ask(t, from("203.0.113.1", apply)), http.StatusCreated)
