@@ -12,6 +12,7 @@ import (
 
 	"github.com/curbstop/curbstop/calendar"
 	"github.com/curbstop/curbstop/casework"
+	"github.com/curbstop/curbstop/rounds"
 )
 
 // Outbox keeps messages and what became of them. Several deliverers may share
@@ -88,33 +89,14 @@ func NewDeliverer(o Options) *Deliverer {
 // answer holds up no robot.
 func (d *Deliverer) Run(ctx context.Context) {
 	var group sync.WaitGroup
-	group.Go(func() { d.repeat(ctx, d.route) })
+	waits := func(err error) { d.Logger.WarnContext(ctx, "Messages wait to be sent.", "error", err) }
+	group.Go(func() { rounds.Repeat(ctx, pollEvery, d.route, waits) })
 	for _, r := range d.Outlets.routes {
-		group.Go(func() { d.repeat(ctx, func(ctx context.Context) (bool, error) { return d.deliver(ctx, r) }) })
+		group.Go(func() {
+			rounds.Repeat(ctx, pollEvery, func(ctx context.Context) (bool, error) { return d.deliver(ctx, r) }, waits)
+		})
 	}
 	group.Wait()
-}
-
-// repeat works as long as there is more to do, then looks again after a while.
-func (d *Deliverer) repeat(ctx context.Context, work func(context.Context) (more bool, err error)) {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		for ctx.Err() == nil {
-			more, err := work(ctx)
-			if err != nil && ctx.Err() == nil {
-				d.Logger.WarnContext(ctx, "Messages wait to be sent.", "error", err)
-			}
-			if err != nil || !more {
-				break
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 // route decides for new messages through which outlets they go.
@@ -234,22 +216,13 @@ func (d *Deliverer) refused(ctx context.Context, r *route, a *casework.Attempt, 
 		d.Logger.ErrorContext(ctx, "A message was given up.", "outlet", r.Outlet.Name(), "message", m.ID, "attempts", a.N, "error", a.Error)
 		return
 	}
-	wait := backoff(a.N)
+	wait := rounds.Backoff(a.N, firstRetry, lastRetry)
 	if why.After > 0 {
 		wait = why.After
 		r.pace.restUntil(a.At.Add(wait))
 	}
 	a.State, a.NextAt = casework.DeliveryPending, quiet(cal, m, a.At.Add(wait))
 	d.Logger.InfoContext(ctx, "A message is tried again later.", "outlet", r.Outlet.Name(), "message", m.ID, "attempts", a.N, "next", a.NextAt, "error", a.Error)
-}
-
-// backoff is how long to wait after the nth try.
-func backoff(n int) time.Duration {
-	wait := firstRetry
-	for ; n > 1 && wait < lastRetry; n-- {
-		wait *= 2
-	}
-	return min(wait, lastRetry)
 }
 
 func (d *Deliverer) record(ctx context.Context, a casework.Attempt) error {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -387,13 +386,4 @@ func TestPaceKeepsBelowWhatAnOutletTakes(t *testing.T) {
 	require.Zero(t, p.resting(now.Add(2*time.Hour)))
 	free := pace{}
 	require.Equal(t, 100, free.most(now, 100))
-}
-
-func TestBackoff(t *testing.T) {
-	t.Parallel()
-	var waits []string
-	for n := 1; n <= 8; n++ {
-		waits = append(waits, backoff(n).String())
-	}
-	require.Equal(t, "[1m0s 2m0s 4m0s 8m0s 16m0s 32m0s 1h0m0s 1h0m0s]", fmt.Sprint(waits))
 }

@@ -129,15 +129,6 @@ func New(o Options) *Inbox {
 	return &Inbox{Options: o, quotas: map[string]*rate.Limiter{}}
 }
 
-// backoff is how long to wait after the nth try.
-func backoff(n int) time.Duration {
-	wait := firstRetry
-	for ; n > 1 && wait < lastRetry; n-- {
-		wait *= 2
-	}
-	return min(wait, lastRetry)
-}
-
 // Messages lists what senders sent, the newest first.
 func (b *Inbox) Messages(ctx context.Context, f casework.InboxFilter) ([]casework.InboxMessage, string, error) {
 	return b.Book.Inbox(ctx, f)

@@ -10,6 +10,7 @@ import (
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/platforms"
 	"github.com/curbstop/curbstop/platforms/senders"
+	"github.com/curbstop/curbstop/rounds"
 )
 
 // Run takes up what was kept and not taken up, until the context ends; what is
@@ -17,37 +18,16 @@ import (
 // of the senders that have some. Any number of processes may run it.
 func (b *Inbox) Run(ctx context.Context, poll bool) {
 	var group sync.WaitGroup
-	group.Go(func() { b.repeat(ctx, sweepEvery, b.sweep) })
+	waits := func(err error) { b.Logger.WarnContext(ctx, "Messages of platforms wait.", "error", err) }
+	group.Go(func() { rounds.Repeat(ctx, sweepEvery, b.sweep, waits) })
 	for _, s := range b.Senders.All() {
 		if adapter, ok := s.Adapter.(platforms.Exchange); ok && poll && s.Exchange.URL != "" {
 			group.Go(func() {
-				b.repeat(ctx, s.Exchange.Every, func(ctx context.Context) (bool, error) { return b.poll(ctx, s, adapter) })
+				rounds.Repeat(ctx, s.Exchange.Every, func(ctx context.Context) (bool, error) { return b.poll(ctx, s, adapter) }, waits)
 			})
 		}
 	}
 	group.Wait()
-}
-
-// repeat works as long as there is more to do, then looks again after a while.
-func (b *Inbox) repeat(ctx context.Context, every time.Duration, work func(context.Context) (more bool, err error)) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		for ctx.Err() == nil {
-			more, err := work(ctx)
-			if err != nil && ctx.Err() == nil {
-				b.Logger.WarnContext(ctx, "Messages of platforms wait.", "error", err)
-			}
-			if err != nil || !more {
-				break
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 // sweep takes up a batch of what is due: what a process left behind that died,

@@ -14,6 +14,7 @@ import (
 	"github.com/curbstop/curbstop/casework"
 	"github.com/curbstop/curbstop/platforms"
 	"github.com/curbstop/curbstop/platforms/senders"
+	"github.com/curbstop/curbstop/rounds"
 )
 
 // What sort of thing an item is.
@@ -39,7 +40,7 @@ func (b *Inbox) takeUp(ctx context.Context, s *senders.Sender, m casework.InboxM
 	now := b.Now()
 	log := b.Logger.With("sender", m.Sender, "kind", m.Kind, "message", m.ID, "attempts", m.Attempts)
 	if err != nil {
-		m.State, m.NextAt = casework.InboxReceived, now.Add(backoff(m.Attempts))
+		m.State, m.NextAt = casework.InboxReceived, now.Add(rounds.Backoff(m.Attempts, firstRetry, lastRetry))
 		log.WarnContext(ctx, "A message waits to be taken up.", "next", m.NextAt, "error", err)
 		if settleErr := b.Book.SettleMessage(ctx, m); settleErr != nil {
 			// The lease ends by itself, and the message is found again.
@@ -53,7 +54,7 @@ func (b *Inbox) takeUp(ctx context.Context, s *senders.Sender, m casework.InboxM
 	if f := out.Fault; f != nil {
 		m.State, code = casework.InboxKept, f.Code
 		if f.Kind == casework.NotFound && now.Sub(m.ReceivedAt) < outOfOrder {
-			m.NextAt = now.Add(backoff(m.Attempts))
+			m.NextAt = now.Add(rounds.Backoff(m.Attempts, firstRetry, lastRetry))
 		}
 	}
 	if err := b.Book.SettleMessage(ctx, m); err != nil {

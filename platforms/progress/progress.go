@@ -26,6 +26,7 @@ import (
 	"github.com/curbstop/curbstop/platforms"
 	"github.com/curbstop/curbstop/platforms/proof"
 	"github.com/curbstop/curbstop/platforms/senders"
+	"github.com/curbstop/curbstop/rounds"
 )
 
 // Book keeps reports and what became of them. Several reporters may share it.
@@ -112,33 +113,14 @@ func New(o Options) *Reporter {
 // recorded first. A platform that does not answer holds up no other one.
 func (p *Reporter) Run(ctx context.Context) {
 	var group sync.WaitGroup
-	group.Go(func() { p.repeat(ctx, p.plan) })
+	waits := func(err error) { p.Logger.WarnContext(ctx, "Platforms wait to be told.", "error", err) }
+	group.Go(func() { rounds.Repeat(ctx, p.Every, p.plan, waits) })
 	for _, s := range p.Senders.All() {
-		group.Go(func() { p.repeat(ctx, func(ctx context.Context) (bool, error) { return p.report(ctx, s) }) })
+		group.Go(func() {
+			rounds.Repeat(ctx, p.Every, func(ctx context.Context) (bool, error) { return p.report(ctx, s) }, waits)
+		})
 	}
 	group.Wait()
-}
-
-// repeat works as long as there is more to do, then looks again after a while.
-func (p *Reporter) repeat(ctx context.Context, work func(context.Context) (more bool, err error)) {
-	tick := time.NewTicker(p.Every)
-	defer tick.Stop()
-	for {
-		for ctx.Err() == nil {
-			more, err := work(ctx)
-			if err != nil && ctx.Err() == nil {
-				p.Logger.WarnContext(ctx, "Platforms wait to be told.", "error", err)
-			}
-			if err != nil || !more {
-				break
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 func (p *Reporter) plan(ctx context.Context) (more bool, err error) {
@@ -208,7 +190,7 @@ func (p *Reporter) try(ctx context.Context, s *senders.Sender, r casework.Progre
 	a.At = p.Now()
 	log := p.Logger.With("sender", s.ID, "case", r.Case, "n", r.N, "milestone", r.Milestone, "attempts", r.Attempts)
 	if err != nil {
-		a.State, a.Error, a.NextAt = casework.ProgressPending, why(err), a.At.Add(p.backoff(r.Attempts))
+		a.State, a.Error, a.NextAt = casework.ProgressPending, why(err), a.At.Add(rounds.Backoff(r.Attempts, p.FirstRetry, lastRetry))
 		log.InfoContext(ctx, "A platform is told again later.", "next", a.NextAt, "error", a.Error)
 	} else {
 		log.InfoContext(ctx, "A platform was told.", "state", a.State)
@@ -225,15 +207,6 @@ func asReport(r casework.ProgressReport, asked casework.Receipt) platforms.Repor
 		Sender: r.Sender, External: r.External, Number: number, Case: r.Case, Request: &asked.Request, Service: asked.Service, Utility: r.Utility, N: r.N,
 		State: r.Milestone, At: r.At, Received: asked.ReceivedAt, Accepted: r.AcceptedAt, By: r.Department.Name(), Note: r.Note,
 	}
-}
-
-// backoff is how long to wait after the nth try.
-func (p *Reporter) backoff(n int) time.Duration {
-	wait := p.FirstRetry
-	for ; n > 1 && wait < lastRetry; n-- {
-		wait *= 2
-	}
-	return min(wait, lastRetry)
 }
 
 func timeoutOf(s *senders.Sender) time.Duration {

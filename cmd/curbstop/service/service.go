@@ -177,25 +177,11 @@ func (s *Service) serves(ctx context.Context, u casework.Utility) (bool, error) 
 // deliver sends messages, and gives the function that stops it once what is
 // under way has ended.
 func (s *Service) deliver(outlets *notify.Outlets) func(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
 	d := notify.NewDeliverer(notify.Options{
 		Outlets: outlets, Outbox: s.Store, Calendars: s.Store, Directory: s.Store, Logger: s.log,
 		Hours: s.hours,
 	})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		d.Run(ctx)
-	}()
-	return func(closing context.Context) error {
-		cancel()
-		select {
-		case <-ended:
-			return nil
-		case <-closing.Done():
-			return fmt.Errorf("messages were still being sent: %w", closing.Err())
-		}
-	}
+	return s.beside("messages were still being sent", d.Run)
 }
 
 // StartAPI begins to answer requests, and to start the cases that a process
@@ -260,10 +246,7 @@ const keysFor = 7 * 24 * time.Hour
 // catchUp looks once a minute for accepted requests, absences and hand-overs
 // whose workflow was never started, and gives the function that stops looking.
 func (s *Service) catchUp() func(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	return s.beside("what was accepted was still being started", func(ctx context.Context) {
 		tick := time.NewTicker(time.Minute)
 		defer tick.Stop()
 		for {
@@ -300,12 +283,7 @@ func (s *Service) catchUp() func(context.Context) error {
 			case <-tick.C:
 			}
 		}
-	}()
-	return func(context.Context) error {
-		cancel()
-		<-ended
-		return nil
-	}
+	})
 }
 
 // Close stops what was started, the last first, and disconnects. The context
