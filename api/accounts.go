@@ -249,13 +249,13 @@ type billingReply struct {
 
 // askBilling writes a request down and has it carried to billing. What billing
 // has not answered in time is kept, and told with 202; the same key asks again
-// what became of it.
+// what became of it. The key is the request's ID, unless it has one.
 func (a *API) askBilling(ctx context.Context, r casework.BillingRequest) (*billingReply, error) {
 	if a.billing == nil {
 		return nil, billingNotConnected()
 	}
 	actor := actorOf(ctx)
-	r.ID, r.By, r.Source, r.At = callOf(ctx).updateID, actor.ID, casework.BillingSourceOf(actor), a.now()
+	r.ID, r.By, r.Source, r.At = nonZero(r.ID, callOf(ctx).updateID), actor.ID, casework.BillingSourceOf(actor), a.now()
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}

@@ -155,15 +155,18 @@ func (a *API) requestServiceOnline(ctx context.Context, in *onlineService) (*acc
 	return a.acceptService(ctx, &request)
 }
 
-// ownNumber is the number by which a customer's request is accepted once. All
-// strangers are one caller, so that the key alone would give one of them the
-// number and code of another who chose the same: what is asked for belongs to it.
-func ownNumber(ctx context.Context, body any) string {
+// ownNumber is the number by which a customer's request is accepted once.
+func ownNumber(ctx context.Context, body any) string { return "key:" + ownKey(ctx, body) }
+
+// ownKey is what a customer asks under their key. All strangers are one caller,
+// so that the key alone would give one of them the number and code of another who
+// chose the same: what is asked for belongs to it.
+func ownKey(ctx context.Context, body any) string {
 	asked, err := json.Marshal(body)
 	if err != nil {
 		asked = nil // it was JSON a moment ago
 	}
-	return "key:" + digest(callOf(ctx).updateID, string(asked))
+	return digest(callOf(ctx).updateID, string(asked))
 }
 
 // HolderProof is the part of a body by which a stranger shows that an account is
@@ -224,7 +227,9 @@ func (a *API) payOnline(ctx context.Context, in *onlinePayment) (*billingReply, 
 	if err := a.sparingly("payment", in.Account); err != nil {
 		return nil, err
 	}
-	return a.askBilling(ctx, PaymentFields{Amount: b.Amount, Way: b.Way, Number: b.Number, Channel: b.Channel}.request(in.Account, ""))
+	r := PaymentFields{Amount: b.Amount, Way: b.Way, Number: b.Number, Channel: b.Channel}.request(in.Account, "")
+	r.ID = ownKey(ctx, b)
+	return a.askBilling(ctx, r)
 }
 
 type onlineInvoice struct {
@@ -247,7 +252,7 @@ func (a *API) askInvoiceOnline(ctx context.Context, in *onlineInvoice) (*billing
 		return nil, err
 	}
 	r := InvoiceFields{Amount: b.Amount, Title: b.Title, TaxCode: b.TaxCode, Email: b.Email, Channel: b.Channel}.request(in.Account, "")
-	r.Holder = b.Holder
+	r.ID, r.Holder = ownKey(ctx, b), b.Holder
 	return a.askBilling(ctx, r)
 }
 

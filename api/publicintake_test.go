@@ -158,6 +158,12 @@ func TestAccountsOnline(t *testing.T) {
 	w.billed["k1"] = *w.known
 	require.Equal(t, known, read[billingView](t, w.ask(t, pay), 200))
 	w.known = nil
+	// A key counts together with what is asked: somebody else may have chosen it too.
+	for _, number := range []string{"WX-2", "WX-3"} {
+		same := asked{path: pay.path, headers: map[string]string{"Idempotency-Key": "12345678"}, body: object{"channel": "wechat", "amount": 5, "way": "wechat", "number": number}}
+		require.Equal(t, number, read[billingView](t, w.ask(t, same), 200).Number)
+		require.Equal(t, number, read[billingView](t, w.ask(t, same), 200).Number)
+	}
 	pay.body = object{"channel": "wechat", "amount": 1, "way": "cash", "number": "XJ-1"}
 	require.Equal(t, []string{"way"}, fields(refused(t, w.ask(t, pay), 422, "invalid_input")))
 
