@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -58,6 +59,10 @@ func (d *TemporalDesk) Do(ctx context.Context, number string, a casework.Action,
 	options := client.UpdateWorkflowOptions{
 		UpdateID: key, WorkflowID: contract.WorkflowID(number), UpdateName: contract.UpdateName(a),
 		Args: []any{a}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	}
+	// Temporal takes plain IDs only, and says of another that the call is wrong.
+	if strings.ContainsFunc(number, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return d.withoutWorkflow(ctx, number, a, options)
 	}
 	handle, err := d.Client.UpdateWorkflow(ctx, options)
 	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -28,7 +29,7 @@ func (a *API) newEngine(trustedProxies []string) (*gin.Engine, error) {
 	// An address is right or wrong; a redirect would turn a write into a read.
 	e.RedirectTrailingSlash, e.RedirectFixedPath = false, false
 	e.HandleMethodNotAllowed = true
-	e.Use(a.surround, a.answerOrigin)
+	e.Use(a.surround, a.answerOrigin, readableAddress)
 	e.NoRoute(func(c *gin.Context) {
 		writeProblem(c, problemOf(c.Request.Context(), casework.Refuse(casework.NotFound, "no_route",
 			casework.Say("没有这个地址，请查阅 /docs", "there is no such address; see /docs"))))
@@ -77,6 +78,22 @@ func (a *API) surround(c *gin.Context) {
 			slog.Duration("took", time.Since(began)))
 	}()
 	c.Next()
+}
+
+// readableAddress refuses an address whose path or query is no text: no record
+// has it, and the database would not even look for it.
+func readableAddress(c *gin.Context) {
+	parts := []string{c.Request.URL.Path}
+	for name, values := range c.Request.URL.Query() {
+		parts = append(append(parts, name), values...)
+	}
+	for _, part := range parts {
+		if !utf8.ValidString(part) || strings.ContainsRune(part, 0) {
+			writeProblem(c, problemOf(c.Request.Context(), casework.Refuse(malformed, "address_unreadable", casework.Say(
+				"地址或查询参数不是有效的 UTF-8 文字", "the address or a query parameter is no text in UTF-8"))))
+			return
+		}
+	}
 }
 
 // codecPath is the only address that a browser may call from another origin.

@@ -54,6 +54,17 @@ func documentConfig(version string) huma.Config {
 	// the clerk's words; only a field tagged so is required here.
 	config.FieldsOptionalByDefault = true
 	nameValues(config.Components.Schemas)
+	config.Formats = map[string]huma.Format{}
+	for name, format := range huma.DefaultFormats {
+		read := format.Unmarshal
+		format.Unmarshal = func(body []byte, v any) error {
+			if err := casework.CheckZero(body); err != nil {
+				return err
+			}
+			return read(body, v)
+		}
+		config.Formats[name] = format
+	}
 	return config
 }
 

@@ -159,6 +159,10 @@ func init() { //nolint:gochecknoinits // see above
 // faultOfHuma words what huma refuses before a handler runs.
 func faultOfHuma(ctx context.Context, status int, text string, errs []error) *casework.Fault {
 	for _, err := range errs {
+		// huma keeps of an error only what it says.
+		if zero := casework.AsFault(casework.CheckZero([]byte{0})); strings.Contains(err.Error(), zero.Error()) {
+			return zero
+		}
 		if tooBig := new(http.MaxBytesError); errors.As(err, &tooBig) || strings.Contains(err.Error(), "request body too large") {
 			status = http.StatusRequestEntityTooLarge
 		} else if strings.HasPrefix(err.Error(), "cannot read multipart form") {

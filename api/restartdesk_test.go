@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,13 +47,25 @@ func (c *cluster) SignalWorkflow(_ context.Context, id, _, signal string, _ any)
 	return nil
 }
 
-func (c *cluster) UpdateWorkflow(context.Context, client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+func (c *cluster) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	if strings.ContainsFunc(o.WorkflowID, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, errors.New("header key \"temporal-resource-id\" contains value with non-printable ASCII characters")
+	}
 	return answered{}, nil
 }
 
 type answered struct{ client.WorkflowUpdateHandle }
 
 func (answered) Get(context.Context, any) error { return nil }
+
+// Temporal takes plain IDs only; another one is no case's.
+func TestANumberThatIsNoPlainTextIsNoCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	desk := &TemporalDesk{Client: &cluster{}, Store: records{memory: w.memory}, Now: func() time.Time { return noon }}
+	_, err := desk.Do(t.Context(), "W…", casework.Withdraw{}, "k")
+	require.Equal(t, casework.NotFound, casework.AsFault(err).Kind, "%v", err)
+}
 
 // An open case without a workflow starts again from its record, once; one that
 // runs, or has ended, does not.

@@ -335,6 +335,17 @@ func TestAnAdapterThatFallsOverLosesNothing(t *testing.T) {
 	require.NotContains(t, w.log.String(), "13800001653")
 }
 
+// What no case could keep is kept for a person, and its sender told so.
+func TestAZeroCharacterIsKeptForAPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, body := range []string{"a\x00b", `{"remark":"a\u0000"}`} {
+		said := w.answered(w.send(post{sender: "signed", path: "push", body: body, nonce: fmt.Sprint("n", i)}), 202)
+		require.Equal(t, "zero_character", said.Code)
+	}
+	require.Equal(t, []string{"kept", "kept"}, w.states())
+}
+
 func TestARequestForSeveralUtilitiesHasOneNumber(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

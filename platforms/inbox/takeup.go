@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -118,6 +119,9 @@ func (b *Inbox) read(ctx context.Context, s *senders.Sender, m *casework.InboxMe
 		}
 		m.Body = plain
 	}
+	if err := zero(*m); err != nil {
+		return nil, casework.AsFault(err)
+	}
 	items, err := s.Adapter.Read(asMessage(*m))
 	if err == nil {
 		return items, nil
@@ -127,6 +131,14 @@ func (b *Inbox) read(ctx context.Context, s *senders.Sender, m *casework.InboxMe
 	}
 	b.Logger.ErrorContext(ctx, "An adapter gave an error that is no fault.", "sender", m.Sender, "kind", m.Kind, "message", m.ID, "error_type", fmt.Sprintf("%T", err))
 	return nil, failed
+}
+
+// zero refuses a message in which a character stands that no case could keep.
+func zero(m casework.InboxMessage) error {
+	if strings.HasPrefix(m.ContentType, formType) && bytes.Contains(m.Body, []byte("%00")) {
+		return casework.CheckZero([]byte{0})
+	}
+	return casework.CheckZero(m.Body)
 }
 
 func notDecrypted() *casework.Fault {

@@ -154,7 +154,8 @@ func (l *lines) read() (line, error) {
 		raw = raw[len(mark):]
 		l.decode = fromUTF8
 	}
-	next.text = l.text(raw)
+	// Neither encoding has a zero byte, and no record keeps one.
+	next.text = strings.ReplaceAll(l.text(raw), "\x00", "\uFFFD")
 	// U+FFFD in the file itself is damage too, done by whoever wrote it.
 	if strings.ContainsRune(next.text, utf8.RuneError) {
 		next.damaged = bytes.Clone(raw)

@@ -322,6 +322,9 @@ func TestDamagedLine(t *testing.T) {
 		"GB18030": func(s string) string { return gb18030(t, s) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			zero := read(t, encode(header+"\r\n"+with("备注", "a\x00b")))
+			require.Len(t, zero, 1)
+			assert.True(t, zero[0].Kept())
 			damaged := strings.Replace(encode(with("序号", "2")), "1380", "\xff380", 1)
 			rows := read(t, encode(header+"\r\n"+good+"\r\n")+damaged+encode("\r\n"+with("序号", "3", "用能地址", "别处")))
 			require.Len(t, rows, 3)
