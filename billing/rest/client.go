@@ -126,7 +126,8 @@ func call[T any](ctx context.Context, c *Client, method, account, below, key str
 func judge[T any](status int, raw []byte) (out T, err error) {
 	switch {
 	case status >= 200 && status < 300 && len(raw) <= maxAnswer:
-		if err := json.Unmarshal(raw, &out); err != nil {
+		// No record keeps U+0000, so that no case could take it over.
+		if err := json.Unmarshal(raw, &out); err != nil || bytes.Contains(raw, []byte(`\u0000`)) {
 			return out, unavailable("its answer is no JSON of ours")
 		}
 		return out, nil

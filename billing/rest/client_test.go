@@ -134,6 +134,16 @@ func TestGuards(t *testing.T) {
 	_, err = c.FinalBill(t.Context(), "bill-1", billing.FinalReading{Account: "1000000001"})
 	require.ErrorIs(t, err, billing.ErrUnavailable)
 
+	// No record keeps a zero character: a case that took it over could not be saved.
+	zero := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"number":"1000000001","state":"active","address":"a\u0000"}`)
+	}))
+	t.Cleanup(zero.Close)
+	c, err = rest.New(zero.URL, "")
+	require.NoError(t, err)
+	_, err = c.Account(t.Context(), "1000000001")
+	require.ErrorIs(t, err, billing.ErrUnavailable)
+
 	s, _ := system(t)
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)

@@ -65,8 +65,11 @@ func (w *Wanshitong) Person(ctx context.Context, token string) (casework.Person,
 	}
 	defer answer.Body.Close()
 	written, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err != nil || answer.StatusCode != http.StatusOK {
-		return casework.Person{}, unavailable(fmt.Errorf("status %d: %w", answer.StatusCode, err))
+	if err != nil {
+		return casework.Person{}, unavailable(err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		return casework.Person{}, unavailable(fmt.Errorf("status %d", answer.StatusCode))
 	}
 	return readPerson(written)
 }
@@ -80,8 +83,8 @@ func unavailable(cause error) error {
 // dots in them, or are nested; both occur.
 func readPerson(answer []byte) (casework.Person, error) {
 	v, err := mapping.ParseObject(answer)
-	if err != nil {
-		return casework.Person{}, unavailable(errors.New("the answer is no JSON object"))
+	if err != nil || casework.CheckZero(answer) != nil {
+		return casework.Person{}, unavailable(errors.New("the answer is no JSON object that can be kept"))
 	}
 	if nested := v.At("data"); nested.At("perUserVo.name") != nil {
 		v = nested

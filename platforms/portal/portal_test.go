@@ -159,6 +159,7 @@ func TestServiceCodeTellsWhoShowsIt(t *testing.T) {
 		"nested":  {`{"code":0,"data":{"perUserVo":{"bindPhone":"13800000003","credentNo":"34020219900101123１","name":"测试王丙"}}}`, casework.Person{Name: "测试王丙", Phone: "13800000003", ResidentID: "340202199001011231"}, ""},
 		"expired": {`{"code":401}`, casework.Person{}, "service_code_expired"},
 		"broken":  {`<html>`, casework.Person{}, "service_code_unavailable"},
+		"a zero":  {`{"perUserVo.bindPhone":"13800000003","perUserVo.credentNo":"340202199001011231","perUserVo.name":"a\u0000"}`, casework.Person{}, "service_code_unavailable"},
 		"half":    {`{"perUserVo.name":"测试王丙"}`, casework.Person{}, "service_code_incomplete"},
 	} {
 		t.Run(name, func(t *testing.T) {
