@@ -125,9 +125,11 @@ func call[T any](ctx context.Context, c *Client, method, account, below, key str
 // again: a proxy in between, a wrong token, a system that is starting.
 func judge[T any](status int, raw []byte) (out T, err error) {
 	switch {
+	case bytes.Contains(raw, []byte(`\u0000`)):
+		// No record keeps that character, so that no case could take it over.
+		return out, unavailable("its answer has a zero character")
 	case status >= 200 && status < 300 && len(raw) <= maxAnswer:
-		// No record keeps U+0000, so that no case could take it over.
-		if err := json.Unmarshal(raw, &out); err != nil || bytes.Contains(raw, []byte(`\u0000`)) {
+		if err := json.Unmarshal(raw, &out); err != nil {
 			return out, unavailable("its answer is no JSON of ours")
 		}
 		return out, nil
