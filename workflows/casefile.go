@@ -133,8 +133,14 @@ func (f *casefile) done() contract.Done {
 	return contract.Done{Number: f.state.Number, Version: f.state.Version, Status: f.state.Status, Stage: f.state.Stage}
 }
 
-// decide takes a person's decision to its committed end.
+// decide takes a person's decision to its committed end. One that came with the
+// start is handled before the workflow's own first step. It waits there for the
+// first records of a case that is new, because a copy, on which it is tried, has
+// none of what waits to be recorded.
 func (f *casefile) decide(ctx workflow.Context, action casework.Action) (contract.Done, error) {
+	if err := workflow.Await(ctx, func() bool { return f.opened || !f.state.Changed() }); err != nil {
+		return contract.Done{}, err
+	}
 	if err := f.lock.Lock(ctx); err != nil {
 		return contract.Done{}, err
 	}
