@@ -262,7 +262,7 @@ func (h AccountHolder) Compare(known AccountHolder) HolderMatch {
 		}
 	}
 	switch {
-	case h.Name == "":
+	case plain(h.Name) == "":
 		return HolderUnknown
 	case plain(h.Name) == plain(known.Name):
 		return HolderMatches

@@ -223,3 +223,14 @@ func FuzzIdentifiers(f *testing.F) {
 		refused(t, casework.CheckRealEstateUnit(s))
 	})
 }
+
+// A name of dashes and blanks alone is no name: it matches nobody, not even an
+// account of which billing knows no name.
+func TestANameWithoutAWordMatchesNobody(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"-", " － ", "\u200b"} {
+		got := casework.AccountHolder{Name: name}.Compare(casework.AccountHolder{})
+		require.Equal(t, casework.HolderUnknown, got, "%q", name)
+	}
+	require.Equal(t, casework.HolderMatches, casework.AccountHolder{Name: "测试赵 丁"}.Compare(casework.AccountHolder{Name: "测试赵丁"}))
+}
