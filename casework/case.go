@@ -739,8 +739,14 @@ func (k *Case) InCharge() Department {
 
 // EarliestDue is the earliest due moment of the limits on the work and of the
 // review of a pause; zero when none runs.
-func (k *Case) EarliestDue() time.Time {
-	return k.nextDue(func(*Deadline) bool { return true }).At
+func (k *Case) EarliestDue() time.Time { return k.earliestDue().At }
+
+// ProvisionallyDue tells whether [Case.EarliestDue] counts through a year without
+// a holiday notice.
+func (k *Case) ProvisionallyDue() bool { return k.earliestDue().Provisional }
+
+func (k *Case) earliestDue() calendar.Due {
+	return k.nextDue(func(*Deadline) bool { return true })
 }
 
 // NextDue is the limit on the work that is due first; while all stand, the one
