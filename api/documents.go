@@ -165,9 +165,6 @@ func (a *API) readForm(form *multipart.Form, d *casework.Document) (multipart.Fi
 		c.Require(name == "file", name, casework.Say("没有这个填报项", "there is no such field"))
 	}
 	d.Kind, d.Title = casework.DocumentKind(only(form.Value["kind"])), strings.TrimSpace(only(form.Value["title"]))
-	if err := casework.CheckZero([]byte(d.Title)); err != nil {
-		c.Nested("title", err)
-	}
 	c.Require(len(form.File["file"]) == 1, "file", casework.Say("请上传一个文件", "exactly one file is needed"))
 	if err := c.Err(); err != nil {
 		return nil, err
@@ -185,6 +182,10 @@ func (a *API) readForm(form *multipart.Form, d *casework.Document) (multipart.Fi
 	name := path.Base(strings.ReplaceAll(header.Filename, `\`, "/"))
 	if d.Title == "" {
 		d.Title = name
+	}
+	c.Nested("title", casework.CheckZero([]byte(d.Title)))
+	if err := c.Err(); err != nil {
+		return nil, err
 	}
 	file, err := header.Open()
 	if err != nil {

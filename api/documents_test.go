@@ -59,6 +59,20 @@ func (w *world) upload(t *testing.T, as, title, name string, content []byte, hea
 	return asked{as: as, path: "/v1/cases/W1/documents", body: body, headers: h}
 }
 
+// No record keeps a zero character, in a title or in the name of a file.
+func TestATitleWithAZeroCharacterIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.open(t, "W1")
+	q := w.upload(t, "taskforce", "a\x00", "a.pdf", pdf, nil)
+	require.Equal(t, []string{"title"}, fields(refused(t, w.ask(t, q), 422, "invalid_input")))
+	named := w.upload(t, "taskforce", "", "a.pdf", pdf, nil)
+	body, _ := named.body.([]byte)
+	named.body = bytes.Replace(body, []byte(`filename="a.pdf"`), []byte(`filename*=UTF-8''a%00.pdf`), 1)
+	require.Equal(t, []string{"title"}, fields(refused(t, w.ask(t, named), 422, "invalid_input")))
+	require.Empty(t, w.cases["W1"].Documents)
+}
+
 func TestADocumentGoesInAndOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
