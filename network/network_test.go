@@ -259,3 +259,14 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// No record keeps a zero character, so that the file is refused whole.
+func TestARegisterWithAZeroCharacterIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{
+		"管线编号,用能类型,所属区县,状态,走向\nJ\x001,水,镜湖区,在用,\"118.37 31.33, 118.38 31.33\"\n", `{"type":"FeatureCollection","name":"\u0000","features":[]}`,
+	} {
+		_, err := network.Read([]byte(file))
+		require.Equal(t, "zero_character", casework.AsFault(err).Code, file)
+	}
+}

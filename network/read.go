@@ -23,6 +23,9 @@ import (
 // header. It is all or nothing: the Invalid [casework.Fault] of a file that is
 // wrong names each line and field.
 func Read(file []byte) (Register, error) {
+	if err := casework.CheckZero(file); err != nil {
+		return Register{}, err
+	}
 	r := reader{seen: map[string]int{}}
 	plain := bytes.TrimSpace(bytes.TrimPrefix(file, []byte("\uFEFF")))
 	switch {
