@@ -249,10 +249,22 @@ func TestAReportRepeatsWhatItsPlatformAsked(t *testing.T) {
 	y.save(t, s)
 	y.follows(t, s, "portal", "P-1", at(4, 14, 0))
 	y.follows(t, s, "gonggai", "P-1", at(4, 14, 0)) // a number that is another's application
-	planned(t, s)
-	listed, _, err := s.ProgressReports(t.Context(), casework.ProgressFilter{Case: y.Number})
+	gas := lead
+	gas.Utility, gas.ExternalNumber = casework.Gas, "GC-2"
+	second, _, err := s.Accept(t.Context(), gas, casework.Actor{ID: "gonggai"}, at(4, 13, 0))
 	require.NoError(t, err)
+	z := &story{Case: casework.NewCase(second.Number, gas, terms(), second.By, at(4, 13, 0))}
+	z.save(t, s)
+	together := []casework.Request{application, application}
+	together[1].Utility, together[1].Applicant.Name = casework.Gas, "芜湖联办食品有限公司"
+	kept, _, err := s.AcceptTogether(t.Context(), "J-1", together, casework.Actor{ID: "park"}, at(4, 14, 30))
+	require.NoError(t, err)
+	require.Len(t, kept.Applications, 1, "the lead of water has an application already")
+	z.follows(t, s, "park", "J-1", at(4, 14, 30))
+	planned(t, s)
 	said := map[string]string{}
+	listed, _, err := s.ProgressReports(t.Context(), casework.ProgressFilter{})
+	require.NoError(t, err)
 	for _, r := range listed {
 		got, err := s.Asked(t.Context(), r)
 		require.NoError(t, err)
@@ -260,7 +272,8 @@ func TestAReportRepeatsWhatItsPlatformAsked(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"gonggai GC-1": "true 芜湖鸠兹食品有限公司", "portal P-1": "false 芜湖新址食品有限公司", "gonggai P-1": "true 芜湖鸠兹食品有限公司",
-		"ratings " + y.Number: "false 芜湖新址食品有限公司",
+		"ratings " + y.Number: "false 芜湖新址食品有限公司", "ratings " + z.Number: "true 芜湖鸠兹食品有限公司",
+		"park J-1": "false 芜湖联办食品有限公司",
 	}, said)
 }
 
