@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/curbstop/curbstop/calendar"
 )
 
 // maxAbsence bounds an absence, and how far ahead it is announced: what lasts
@@ -201,6 +203,8 @@ type HandedTask struct {
 	District   District
 	To         string    // staff number; empty: the department
 	DueAt      time.Time // zero while its clock stands, or where it has none
+
+	Provisional bool // DueAt counted through a year without notice
 }
 
 // namedTasks is how many of the tasks a message names, those that are due first.
@@ -249,7 +253,7 @@ func handedMessage(cause string, why Text, tasks []HandedTask, now time.Time) Me
 	first := tasks[0]
 	m := Message{
 		ID: cause + "/" + first.ID, Kind: MessageHandOver, To: first.Role, Person: first.To, Department: first.Department,
-		District: first.District, DueAt: first.DueAt, At: now,
+		District: first.District, DueAt: first.DueAt, Provisional: first.Provisional, At: now,
 	}
 	var zh, en []string
 	for i, t := range tasks {
@@ -261,7 +265,8 @@ func handedMessage(cause string, why Text, tasks []HandedTask, now time.Time) Me
 		}
 		due := Say("无时限或计时已停", "no due moment for now")
 		if !t.DueAt.IsZero() {
-			due = Sayf("%[1]s 到期", "due %[1]s", Clock(t.DueAt))
+			moment := DueText(calendar.Due{At: t.DueAt, Provisional: t.Provisional})
+			due = Say(moment.ZH+" 到期", "due "+moment.EN)
 		}
 		zh = append(zh, t.Case+" "+t.Kind.Name()+"（"+due.ZH+"）")
 		en = append(en, t.Case+" "+string(t.Kind)+" ("+due.EN+")")

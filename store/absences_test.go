@@ -173,6 +173,9 @@ func TestWhatChangesHandsIsCountedOnce(t *testing.T) {
 	deputy := engineer
 	deputy.ID = "nw-02"
 	y.act(t, casework.HandOver{By: casework.By{Actor: casework.System()}, Person: "nw-01", To: &deputy, Reason: "x"}, at(4, 12, 0))
+	limit, ok := y.Deadline(y.Number + "-T2")
+	require.True(t, ok)
+	limit.Due.Provisional = true // due in a year without notice
 	y.save(t, s)
 	require.NoError(t, s.SettleHanding(ctx, h.Cause(), "nw-01", []string{y.Number}, at(4, 12, 0)))
 	require.NoError(t, s.NoteHanding(ctx, h.Cause(), []casework.HeldCase{{Case: "W2", Tasks: []string{"W2-T1"}}}))
@@ -190,13 +193,13 @@ func TestWhatChangesHandsIsCountedOnce(t *testing.T) {
 	require.Len(t, told, 1)
 	due := told[0].DueAt
 	require.NotZero(t, due)
-	task := y.Number + " 管网评估（" + casework.Clock(due) + " 到期）"
+	task := y.Number + " 管网评估（" + casework.Clock(due) + "（暂定） 到期）"
 	equal(t, casework.Message{
 		ID: "hand-over/h1/" + y.Number + "-T2", Kind: casework.MessageHandOver, To: casework.Network, Person: "nw-02", Department: "network",
-		District: "340202", DueAt: due, At: at(4, 12, 1),
+		District: "340202", DueAt: due, Provisional: true, At: at(4, 12, 1),
 		Text: casework.Text{
 			ZH: "nw-01 离岗移交：1 项任务转由 nw-02 办理。最先到期：" + task,
-			EN: "nw-01 leaves: 1 open tasks came to nw-02. Due first: " + y.Number + " assess_network (due " + casework.Clock(due) + ")",
+			EN: "nw-01 leaves: 1 open tasks came to nw-02. Due first: " + y.Number + " assess_network (due " + casework.Clock(due) + " (provisional))",
 		},
 	}, told[0].Message)
 	require.Positive(t, route(t, s, "log"))

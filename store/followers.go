@@ -134,8 +134,10 @@ func (s *Store) Asked(ctx context.Context, r casework.ProgressReport) (casework.
 	if !asked.Request.Lead {
 		return asked, nil
 	}
-	// It may have joined the lead by an application of its own.
-	rows, err := gorm.G[applicationRow](s.db).Where("case_number = ? AND external_number = ?", r.Case, row.SenderNumber).Find(ctx)
+	// It may have joined the lead by an application of its own, or by one part of
+	// a joint request.
+	own := []string{row.SenderNumber, partNumber(row.SenderNumber, asked.Request.Utility)}
+	rows, err := gorm.G[applicationRow](s.db).Where("case_number = ? AND external_number IN ?", r.Case, own).Find(ctx)
 	if err != nil {
 		return asked, failed("look for an application", err)
 	}

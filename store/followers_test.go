@@ -249,10 +249,22 @@ func TestAReportRepeatsWhatItsPlatformAsked(t *testing.T) {
 	y.save(t, s)
 	y.follows(t, s, "portal", "P-1", at(4, 14, 0))
 	y.follows(t, s, "gonggai", "P-1", at(4, 14, 0)) // a number that is another's application
-	planned(t, s)
-	listed, _, err := s.ProgressReports(t.Context(), casework.ProgressFilter{Case: y.Number})
+	gas := lead
+	gas.Utility, gas.ExternalNumber = casework.Gas, "GC-2"
+	second, _, err := s.Accept(t.Context(), gas, casework.Actor{ID: "gonggai"}, at(4, 13, 0))
 	require.NoError(t, err)
+	z := &story{Case: casework.NewCase(second.Number, gas, terms(), second.By, at(4, 13, 0))}
+	z.save(t, s)
+	together := []casework.Request{application, application}
+	together[1].Utility, together[1].Applicant.Name = casework.Gas, "芜湖联办食品有限公司"
+	kept, _, err := s.AcceptTogether(t.Context(), "J-1", together, casework.Actor{ID: "park"}, at(4, 14, 30))
+	require.NoError(t, err)
+	require.Len(t, kept.Applications, 1, "the lead of water has an application already")
+	z.follows(t, s, "park", "J-1", at(4, 14, 30))
+	planned(t, s)
 	said := map[string]string{}
+	listed, _, err := s.ProgressReports(t.Context(), casework.ProgressFilter{})
+	require.NoError(t, err)
 	for _, r := range listed {
 		got, err := s.Asked(t.Context(), r)
 		require.NoError(t, err)
@@ -260,8 +272,53 @@ func TestAReportRepeatsWhatItsPlatformAsked(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"gonggai GC-1": "true 芜湖鸠兹食品有限公司", "portal P-1": "false 芜湖新址食品有限公司", "gonggai P-1": "true 芜湖鸠兹食品有限公司",
-		"ratings " + y.Number: "false 芜湖新址食品有限公司",
+		"ratings " + y.Number: "false 芜湖新址食品有限公司", "ratings " + z.Number: "true 芜湖鸠兹食品有限公司",
+		"park J-1": "false 芜湖联办食品有限公司",
 	}, said)
+}
+
+// Who was noted at a lead that would not have the application follows the case
+// that comes instead, and the lead no more: what it takes back is its own.
+func TestASenderFollowsWhatComesInsteadOfALead(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	portal := casework.Actor{ID: "portal"}
+	for _, r := range ofProject() {
+		leadCase(t, s, r)
+	}
+	follow := func(number, sender, external string) {
+		t.Helper()
+		require.NoError(t, s.Follow(t.Context(), casework.Follower{Case: number, Sender: sender, External: external, Since: at(2, 9, 0)}))
+	}
+	kept, _, err := s.AcceptTogether(t.Context(), "P-1", ofProject(), portal, at(2, 9, 0))
+	require.NoError(t, err)
+	water, gas := kept.Applications[0], kept.Applications[1]
+	follow(water.Case, "gonggai", "GC-1")
+	follow(water.Case, "portal", "P-1")
+	follow(gas.Case, "portal", "P-1")
+	planned(t, s)
+	require.ElementsMatch(t, []string{gas.Case + "/1 P-1 received 02 09:00", water.Case + "/2/1 P-1 received 02 09:00"}, takes(t, s, "portal"))
+
+	own, refused, err := s.RefuseApplication(t.Context(), water)
+	require.NoError(t, err)
+	require.True(t, refused)
+	mine, err := s.NumbersOf(t.Context(), "portal", "P-1")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{own.Number, gas.Case}, mine)
+	theirs, err := s.NumbersOf(t.Context(), "gonggai", "GC-1")
+	require.NoError(t, err)
+	require.Equal(t, []string{water.Case}, theirs)
+
+	begin(own.Number, own.Request, at(2, 9, 0)).save(t, s)
+	planned(t, s)
+	require.Empty(t, takes(t, s, "portal"), "it was told already that its request was received")
+	listed, _, err := s.ProgressReports(t.Context(), casework.ProgressFilter{Sender: "portal"})
+	require.NoError(t, err)
+	var cases []string
+	for _, r := range listed {
+		cases = append(cases, r.Case)
+	}
+	require.ElementsMatch(t, []string{own.Number, gas.Case}, cases)
 }
 
 // A database of before is brought over: who was told is told on, under the keys

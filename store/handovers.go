@@ -200,10 +200,11 @@ func (s *Store) TellHanding(ctx context.Context, cause string, write func([]case
 			District         casework.District
 			ToPerson         string
 			DueAt            *time.Time
+			Provisional      bool
 			Still            bool
 		}
 		err := tx.Raw(`
-			SELECT h.task, h.case_number, t.kind, t.role, t.department, c.district, h.to_person, t.due_at,
+			SELECT h.task, h.case_number, t.kind, t.role, t.department, c.district, h.to_person, t.due_at, t.provisional,
 			       t.state = 'open' AND t.assignee = h.to_person AS still
 			FROM handed_tasks h JOIN tasks t ON t.id = h.task JOIN cases c ON c.number = h.case_number
 			WHERE h.cause = ? AND h.to_person IS NOT NULL AND NOT h.told
@@ -218,6 +219,7 @@ func (s *Store) TellHanding(ctx context.Context, cause string, write func([]case
 			if r.Still {
 				tasks = append(tasks, casework.HandedTask{
 					ID: r.Task, Case: r.CaseNumber, Kind: r.Kind, Role: r.Role, Department: r.Department, District: r.District, To: r.ToPerson, DueAt: moment(r.DueAt),
+					Provisional: r.Provisional,
 				})
 			}
 		}

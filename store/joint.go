@@ -36,7 +36,7 @@ func (s *Store) AcceptTogether(ctx context.Context, external string, requests []
 	}
 	own := make([]casework.Request, len(requests))
 	for i, r := range requests {
-		r.ExternalNumber = external + "/" + string(r.Utility)
+		r.ExternalNumber = partNumber(external, r.Utility)
 		own[i] = r
 	}
 	// In one order, so that two who send the same wait for each other: water first.
@@ -57,6 +57,10 @@ func (s *Store) AcceptTogether(ctx context.Context, external string, requests []
 	}
 	return rec, created, failed("accept a joint request", err)
 }
+
+// partNumber is the number of one utility's part of a joint request, made of the
+// sender's own for the whole.
+func partNumber(external string, u casework.Utility) string { return external + "/" + string(u) }
 
 // jointPart is one utility of a joint request: known from before, the
 // application of a lead, or a case of its own.

@@ -273,6 +273,7 @@ func TestWhoComesInsteadOfALeadKnowsItsSibling(t *testing.T) {
 	}
 	own := make([]casework.Receipt, 2)
 	var all sync.WaitGroup
+	var mutex sync.Mutex
 	for i, app := range first.Applications {
 		for range 3 {
 			all.Go(func() {
@@ -280,6 +281,8 @@ func TestWhoComesInsteadOfALeadKnowsItsSibling(t *testing.T) {
 				if err != nil || !refused {
 					t.Error(refused, err)
 				}
+				mutex.Lock()
+				defer mutex.Unlock()
 				own[i] = rec
 			})
 		}

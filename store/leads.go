@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -179,10 +180,36 @@ func (s *Store) RefuseApplication(ctx context.Context, app casework.LeadApplicat
 		if err := tx.Create(&own).Error; err != nil {
 			return err
 		}
+		if err := follow(tx, app, own.Number); err != nil {
+			return err
+		}
 		_, err = gorm.G[applicationRow](tx).Where("channel = ? AND external_number = ?", r.Channel, r.ExternalNumber).Update(ctx, "state", casework.ApplicationRefused)
 		return err
 	})
 	return rec, refused, failed("refuse an application", err)
+}
+
+// follow has a sender that was noted at the lead of its application follow the
+// case that comes instead, and the lead no more: it would be told how another
+// one's request comes on, and could take that back. What it was told goes along.
+func follow(tx *gorm.DB, app casework.LeadApplication, own string) error {
+	r := app.Request
+	in := map[string]any{
+		"lead": app.Case, "own": own, "sender": app.By.ID,
+		"numbers": []string{r.ExternalNumber, strings.TrimSuffix(r.ExternalNumber, partNumber("", r.Utility))},
+	}
+	const theirs = " FROM followers WHERE case_number = @lead AND sender = @sender AND sender_number IN @numbers AND brought"
+	for _, statement := range []string{
+		"INSERT INTO followers (case_number, n, sender, sender_number, since, brought) SELECT @own, row_number() OVER (ORDER BY n), sender, sender_number, since, true" + theirs,
+		`UPDATE progress_reports p SET case_number = @own, follower = now.n FROM followers was JOIN followers now USING (sender, sender_number)
+			WHERE now.case_number = @own AND was.case_number = @lead AND was.brought AND p.case_number = was.case_number AND p.follower = was.n`,
+		"DELETE" + theirs,
+	} {
+		if err := tx.Exec(statement, in).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // untie takes a lead out of a joint request, and says how the case that comes

@@ -1,12 +1,17 @@
 package workflows_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 
+	"github.com/curbstop/curbstop/activities"
 	"github.com/curbstop/curbstop/casework"
 )
 
@@ -64,6 +69,31 @@ func TestWhatCameAlongIsFiled(t *testing.T) {
 	require.Len(t, titles(b.ledger), 2+3, "and what people uploaded")
 	require.NotContains(t, b.snapshot.Broken, casework.ZeroDocument)
 	requireNothingLeft(t, b.ledger)
+}
+
+// Many papers are filed a few at a time, each time with the time that a try has:
+// else a message with many large ones would never be done.
+func TestManyPapersAreFiledInBatches(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	b.records.messages = map[string][]byte{"M1": png}
+	for i := range 25 {
+		b.input.Request.Attachments = append(b.input.Request.Attachments, sent(fmt.Sprintf("M1-%02d", i+1), "M1", casework.RequestPaper))
+	}
+	var batches []int
+	b.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, args converter.EncodedValues) {
+		var in activities.AttachmentsInput
+		if info.ActivityType.Name == "FileAttachments" && args.Get(&in) == nil {
+			batches = append(batches, len(in.Attachments))
+		}
+	})
+	b.play(func(p *people) {
+		p.wait(time.Minute)
+		require.Empty(t, p.snapshot.Unfiled())
+		p.must(casework.Withdraw{By: byStaff, Reason: "不要了"})
+	})
+	require.Equal(t, []int{10, 10, 5}, batches)
+	require.Len(t, titles(b.ledger), 25)
 }
 
 // An application that joins a lead brings its papers; those that the lead had

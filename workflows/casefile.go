@@ -451,6 +451,10 @@ func (f *casefile) draft(ctx workflow.Context) {
 	}
 }
 
+// attachmentBatch is how many attachments are filed at a time. Each is read from
+// its whole message, and all of a batch in the time that one try has.
+const attachmentBatch = 10
+
 // fileAttachments has the papers put into the archive that came along with the
 // request, or after it. Their files lie in the messages that brought them, and
 // go from there to the archive without passing through the history.
@@ -463,7 +467,8 @@ func (f *casefile) fileAttachments(ctx workflow.Context) {
 		}
 		var attachments *activities.Attachments
 		var filed []casework.Filed
-		in := activities.AttachmentsInput{Number: f.state.Number, Attachments: f.state.Unfiled()}
+		unfiled := f.state.Unfiled()
+		in := activities.AttachmentsInput{Number: f.state.Number, Attachments: unfiled[:min(len(unfiled), attachmentBatch)]}
 		if err := workflow.ExecuteActivity(remote(ctx, "归档随件材料"), attachments.FileAttachments, in).Get(ctx, &filed); err != nil {
 			return
 		}

@@ -43,7 +43,7 @@ func TestModel(t *testing.T) {
 
 // modelParts is how many parts TestModel has, each of a hundred histories;
 // -rapid.checks=500 makes it five times as many.
-const modelParts = 8
+const modelParts = 20
 
 // world is one connection, the upgrade that it may need, and time.
 type world struct {
