@@ -131,9 +131,9 @@ func (s *Store) SettleApplication(ctx context.Context, r casework.Request) error
 }
 
 // RefuseApplication notes that the lead would not have an application, and gives
-// the receipt of the request of its own that it becomes: both or neither. In a
-// joint request that takes the lead's place. False: the lead did become it, as
-// somebody else found.
+// the receipt of the request of its own that it becomes, which its sender follows
+// from then on: all or nothing. In a joint request that takes the lead's place.
+// False: the lead did become it, as somebody else found.
 func (s *Store) RefuseApplication(ctx context.Context, app casework.LeadApplication) (rec casework.Receipt, refused bool, err error) {
 	r := app.Request
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
@@ -154,10 +154,13 @@ func (s *Store) RefuseApplication(ctx context.Context, app casework.LeadApplicat
 		}
 		if row.State == casework.ApplicationRefused {
 			own, err := gorm.G[receiptRow](tx).Where("channel = ? AND external_number = ?", r.Channel, r.ExternalNumber).Take(ctx)
-			if err == nil {
-				rec, err = s.receipt(own)
+			if err != nil {
+				return err
 			}
-			return err
+			if rec, err = s.receipt(own); err != nil {
+				return err
+			}
+			return s.moveFollower(tx, app, own.Number) // who was noted since
 		}
 		body := receiptBody{Request: r, By: app.By}
 		if app.Joint != nil {
@@ -177,6 +180,9 @@ func (s *Store) RefuseApplication(ctx context.Context, app casework.LeadApplicat
 			own.Joint = app.Joint.Number
 		}
 		if err := tx.Create(&own).Error; err != nil {
+			return err
+		}
+		if err := s.moveFollower(tx, app, own.Number); err != nil {
 			return err
 		}
 		_, err = gorm.G[applicationRow](tx).Where("channel = ? AND external_number = ?", r.Channel, r.ExternalNumber).Update(ctx, "state", casework.ApplicationRefused)
