@@ -239,7 +239,8 @@ func (s *Store) NumbersOf(ctx context.Context, sender, external string) ([]strin
 			SELECT number FROM receipts WHERE number = @external
 			UNION SELECT case_number FROM followers WHERE left_at IS NULL AND sender_number = @external
 			UNION SELECT number FROM receipts WHERE number IN (
-				SELECT unnest(string_to_array(numbers, ' ')) FROM inbox_items WHERE external <> '' AND external = @external)`
+				SELECT unnest(string_to_array(numbers, ' ')) FROM inbox_items WHERE external <> '' AND external = @external)
+				AND number NOT IN (SELECT case_number FROM followers WHERE sender_number = @external AND left_at IS NOT NULL)`
 	}
 	statement := `
 		WITH RECURSIVE found (number) AS (` + found + `),
