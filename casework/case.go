@@ -737,17 +737,30 @@ func (k *Case) InCharge() Department {
 	return Department(Taskforce)
 }
 
-// EarliestDue is the earliest due moment of the limits on the work; zero when
-// none runs.
-func (k *Case) EarliestDue() time.Time { return k.NextDue().At }
+// EarliestDue is the earliest due moment of the limits on the work and of the
+// review of a pause; zero when none runs.
+func (k *Case) EarliestDue() time.Time { return k.earliestDue().At }
+
+// ProvisionallyDue tells whether [Case.EarliestDue] counts through a year without
+// a holiday notice.
+func (k *Case) ProvisionallyDue() bool { return k.earliestDue().Provisional }
+
+func (k *Case) earliestDue() calendar.Due {
+	return k.nextDue(func(*Deadline) bool { return true })
+}
 
 // NextDue is the limit on the work that is due first; while all stand, the one
-// with the least time left; zero when there is none.
+// with the least time left; zero when there is none. The review of a pause has
+// a date of its own, which says nothing of when the work is due.
 func (k *Case) NextDue() calendar.Due {
+	return k.nextDue(func(d *Deadline) bool { return d.Limit != reviewLimit })
+}
+
+func (k *Case) nextDue(counts func(*Deadline) bool) calendar.Due {
 	var next calendar.Due
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
-		if !d.Live() || !d.OnWork() || d.Due == (calendar.Due{}) {
+		if !d.Live() || !d.OnWork() || d.Due == (calendar.Due{}) || !counts(d) {
 			continue
 		}
 		switch {

@@ -118,3 +118,17 @@ func TestRungCountsFromTheDayThatEndsAtMidnight(t *testing.T) {
 	}
 	require.Equal(t, []string{"2026-11-24 00:00", "2026-11-24 17:30"}, moments(workOut(t, d)))
 }
+
+// The review of a pause is due on a day of its own. Lists show the time that is
+// left for the work; who supervises is told of the review as well.
+func TestReviewOfAPauseIsNotWhenTheWorkIsDue(t *testing.T) {
+	t.Parallel()
+	stands := calendar.Due{Stopped: true, Remaining: 90 * time.Minute}
+	review := calendar.Due{At: received.AddDate(0, 0, 3)}
+	k := casework.Case{Deadlines: []casework.Deadline{
+		{ID: casework.LaneDeadline, Limit: casework.LaneLimit(casework.Lane101), Due: stands},
+		{ID: "W1-T9", Limit: "review_pause", Due: review},
+	}}
+	require.Equal(t, stands, k.NextDue())
+	require.Equal(t, review.At, k.EarliestDue())
+}

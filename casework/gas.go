@@ -243,11 +243,13 @@ func (s Scale) text(d Design) Text {
 
 // GasFact is what is known so far of a gas connection alone.
 type GasFact struct {
-	Scale     *Scale                 `json:"scale,omitempty"`     // as the survey was judged, or a customer's wish changed it
-	Design    *ConnectionDesignInput `json:"design,omitempty"`    // of its own, where the connection is not small
-	Revisions int                    `json:"revisions,omitempty"` // designs and quotes that the customer did not agree to
-	Quote     *Quote                 `json:"quote,omitempty"`
-	Contracts []Contract             `json:"contracts,omitempty"`
+	Scale  *Scale                 `json:"scale,omitempty"`  // as the survey was judged, or a customer's wish changed it
+	Design *ConnectionDesignInput `json:"design,omitempty"` // of its own, where the connection is not small
+	// DesignedAt is when that design was ready.
+	DesignedAt time.Time  `json:"designed_at,omitzero"`
+	Revisions  int        `json:"revisions,omitempty"` // designs and quotes that the customer did not agree to
+	Quote      *Quote     `json:"quote,omitempty"`
+	Contracts  []Contract `json:"contracts,omitempty"`
 
 	Commissioning *CommissioningInput `json:"commissioning,omitempty"` // the last one
 	Failed        int                 `json:"failed,omitempty"`        // commissionings that found a hazard
@@ -315,6 +317,11 @@ func (d Design) checkGas(c *Check, prefix string, atlas []string, fromAtlas bool
 func (in *SurveyInput) digs() bool {
 	return in.Excavation || slices.ContainsFunc(in.Permits, func(p PermitNeed) bool { return p.Kind == RoadExcavation })
 }
+
+// PermitsFrom is from when permits can be filed: the upload of the survey, or
+// the design where the connection has one of its own, for it is filed with the
+// permits.
+func (k *Case) PermitsFrom() time.Time { return later(k.UploadedAt, k.Gas.DesignedAt) }
 
 // checkDesign judges the design of a survey by its utility.
 func (in *SurveyInput) checkDesign(c *Check, k *Case) {

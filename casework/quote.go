@@ -285,7 +285,7 @@ func (in *ConnectionDesignInput) check(c *Check, k *Case, _ *Task, _ time.Time) 
 }
 
 func (in *ConnectionDesignInput) apply(k *Case, _ *Task, by Actor, now time.Time) string {
-	k.Gas.Design = in
+	k.Gas.Design, k.Gas.DesignedAt = in, now
 	for _, p := range in.Permits {
 		if k.permit(p.Kind) == nil {
 			k.Permits = append(k.Permits, Permit{PermitNeed: p, Route: p.Route(), Attempt: 1})

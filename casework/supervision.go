@@ -44,6 +44,8 @@ type RungCount struct {
 	Open    int64     `json:"open"`
 	Stopped int64     `json:"stopped"`         // of these with a clock that stands
 	Oldest  time.Time `json:"oldest,omitzero"` // the earliest due moment
+
+	Provisional bool `json:"provisional,omitempty"` // Oldest counted through a year without notice
 }
 
 // EscalationCount is how many open escalations a role has in one state.

@@ -129,14 +129,14 @@ type Ladder struct {
 // Tables implements [Report].
 func (r Ladder) Tables() []Table {
 	rungs := Table{Name: "deadlines", Title: "时限在梯子上的位置 deadlines by rung", Columns: []Column{
-		{"已到级别 rung", Text}, {"级 level", Count}, {"时限 open", Count}, {"其中停表 stopped", Count}, {"最早截止 earliest due", Time},
+		{"已到级别 rung", Text}, {"级 level", Count}, {"时限 open", Count}, {"其中停表 stopped", Count}, {"最早截止 earliest due", Time}, {"暂定 provisional", Text},
 	}, Notes: []string{"按已触发的最高一级；截至 by the highest rung that fired, as of " + casework.Clock(r.At)}}
 	for _, c := range r.Deadlines {
 		name := c.Rung.Name()
 		if c.Rung == "" {
 			name = "未触发 none yet"
 		}
-		rungs.Rows = append(rungs.Rows, []any{name, int64(c.Level), c.Open, c.Stopped, orEmpty(c.Oldest)})
+		rungs.Rows = append(rungs.Rows, []any{name, int64(c.Level), c.Open, c.Stopped, orEmpty(c.Oldest), yes(c.Provisional)})
 	}
 	open := Table{Name: "escalations", Title: "未关闭的升级 open escalations", Columns: []Column{
 		{"由谁处理 role", Text}, {"状态 state", Text}, {"未关闭 open", Count}, {"答复超时 answer overdue", Count}, {"最早发出 oldest", Time},

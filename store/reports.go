@@ -150,15 +150,17 @@ func (s *Store) RungPositions(ctx context.Context, f casework.SupervisionFilter)
 		Level         int
 		Open, Stopped int64
 		Oldest        *time.Time
+		Provisional   bool
 	}](ctx, s, "count rungs", `
 		SELECT coalesce(top.name, '') AS rung, coalesce(top.level, 0) AS level, count(*) AS open,
-			count(*) FILTER (WHERE d.stopped) AS stopped, min(d.due_at) AS oldest
+			count(*) FILTER (WHERE d.stopped) AS stopped, min(d.due_at) AS oldest,
+			coalesce((array_agg(d.provisional ORDER BY d.due_at))[1], false) AS provisional
 		FROM deadlines AS d`+holder+topRung+`
 		WHERE`+running+limited+onWork+places(f, heldBy)+`
 		GROUP BY 1, 2 ORDER BY 2, 1`, f, nil)
 	counts := make([]casework.RungCount, len(rows))
 	for i, r := range rows {
-		counts[i] = casework.RungCount{Rung: r.Rung, Level: r.Level, Open: r.Open, Stopped: r.Stopped, Oldest: moment(r.Oldest)}
+		counts[i] = casework.RungCount{Rung: r.Rung, Level: r.Level, Open: r.Open, Stopped: r.Stopped, Oldest: moment(r.Oldest), Provisional: r.Provisional}
 	}
 	return counts, err
 }

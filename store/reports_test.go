@@ -284,7 +284,7 @@ func (r recount) rungs() []casework.RungCount {
 		if d.Due.Stopped {
 			c.Stopped++
 		} else if c.Oldest.IsZero() || d.Due.At.Before(c.Oldest) {
-			c.Oldest = d.Due.At
+			c.Oldest, c.Provisional = d.Due.At, d.Due.Provisional
 		}
 		counts[top.Name] = c
 	})

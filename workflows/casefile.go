@@ -35,6 +35,7 @@ type casefile struct {
 	told      []workflow.ReceiveChannel // what the case listens to
 	calendars workflow.ReceiveChannel   // that of new calendars
 	heeds     bool                      // this run takes over a new calendar before anything else; see run
+	marks     bool                      // this run's row says where its due moment is provisional; see run
 }
 
 // maxDecisions keeps a run well below the server's limit of 2,000 updates.
@@ -133,8 +134,14 @@ func (f *casefile) done() contract.Done {
 	return contract.Done{Number: f.state.Number, Version: f.state.Version, Status: f.state.Status, Stage: f.state.Stage}
 }
 
-// decide takes a person's decision to its committed end.
+// decide takes a person's decision to its committed end. One that came with the
+// start is handled before the workflow's own first step. It waits there for the
+// first records of a case that is new, because a copy, on which it is tried, has
+// none of what waits to be recorded.
 func (f *casefile) decide(ctx workflow.Context, action casework.Action) (contract.Done, error) {
+	if err := workflow.Await(ctx, func() bool { return f.opened || !f.state.Changed() }); err != nil {
+		return contract.Done{}, err
+	}
 	if err := f.lock.Lock(ctx); err != nil {
 		return contract.Done{}, err
 	}
@@ -321,9 +328,10 @@ func remote(ctx workflow.Context, summary string) workflow.Context {
 // one clock of the case sleeps until the next thing that time itself does.
 func (f *casefile) run(ctx workflow.Context) error {
 	// Runs that began before curbstop noted who holds the clock (1), or heeded a
-	// new calendar before anything else (2), go on without.
-	version := workflow.GetVersion(ctx, "who-holds-the-clock", workflow.DefaultVersion, 2)
-	f.holders, f.heeds = version >= 1, version >= 2
+	// new calendar before anything else (2), or marked in its row what is
+	// provisional (3), go on without.
+	version := workflow.GetVersion(ctx, "who-holds-the-clock", workflow.DefaultVersion, 3)
+	f.holders, f.heeds, f.marks = version >= 1, version >= 2, version >= 3
 	workflow.GoNamed(ctx, "drafts", f.draft)
 	workflow.GoNamed(ctx, "attachments", f.fileAttachments)
 	if err := f.change(ctx, func(time.Time) {}); err != nil {

@@ -246,7 +246,7 @@ func (w *connection) permits(now time.Time) bool {
 		switch {
 		case p.SharedWith != "" && !p.Granted: // the sibling of a joint request files it
 		case p.FiledAt.IsZero():
-			anchor := k.UploadedAt
+			anchor := k.PermitsFrom()
 			if p.Attempt > 1 {
 				anchor = now
 			}

@@ -22,7 +22,9 @@ type attributes struct {
 	level      int
 	deadlines  casework.DeadlineState
 	clock      casework.Party
-	district   casework.District // where the case was passed on; empty before
+	// provisional tells that due counts through a year without notice.
+	provisional bool
+	district    casework.District // where the case was passed on; empty before
 }
 
 // show brings the Temporal UI up to date: current details always, which cost
@@ -36,14 +38,19 @@ func (f *casefile) show(ctx workflow.Context) error {
 			now.clock = held.Party
 		}
 	}
+	now.provisional = f.marks && f.state.ProvisionallyDue()
 	if len(f.state.Passes) > 0 {
 		now.district = f.state.Request.Site.District
 	}
 	if now == f.shown {
 		return nil
 	}
+	line := f.line()
+	if now.provisional {
+		line += " · 截止暂定"
+	}
 	updates := []temporal.SearchAttributeUpdate{
-		contract.AttrSummary.ValueSet(f.line()),
+		contract.AttrSummary.ValueSet(line),
 		contract.AttrStage.ValueSet(string(now.stage)),
 		contract.AttrStatus.ValueSet(string(now.status)),
 		contract.AttrDepartment.ValueSet(string(now.department)),

@@ -798,7 +798,8 @@ func eventOf(k *casework.Case, t casework.Task) (time.Time, bool) {
 		}
 	case casework.FilePermit:
 		if t.Round == 1 {
-			return k.UploadedAt, true
+			// A design of its own comes behind the upload and is filed with the permit.
+			return later(k.UploadedAt, k.Gas.DesignedAt), true
 		}
 	case casework.RecordPermitResult:
 		return permit(func(p casework.Permit) time.Time { return p.FiledAt }), true
