@@ -96,8 +96,8 @@ func (s *Store) PlanProgress(ctx context.Context, settle time.Duration, limit in
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var due []string
 		// What goes on from another case follows on all that this one comes to.
-		err := tx.Raw(`SELECT number FROM receipts r WHERE progress_due AND NOT EXISTS (
-				SELECT FROM receipts b LEFT JOIN cases c ON c.number = b.number WHERE b.number = r.passed_from AND (b.progress_due OR c.ended_at IS NULL))
+		err := tx.Raw(`SELECT number FROM receipts r WHERE progress_due AND (r.passed_from = '' OR NOT EXISTS (
+				SELECT FROM receipts b LEFT JOIN cases c ON c.number = b.number WHERE b.number = r.passed_from AND (b.progress_due OR c.ended_at IS NULL)))
 			ORDER BY number LIMIT ? FOR UPDATE OF r SKIP LOCKED`, limit).Scan(&due).Error
 		if err != nil {
 			return err
