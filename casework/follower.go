@@ -48,3 +48,32 @@ func (f Follower) Told(reached []Reached) []Reached {
 	}
 	return told
 }
+
+// GoingOn gives what a follower is told of a case that goes on from others, of
+// what it was told of those before: each state once. One that was taken back
+// before the platform took it was not told. The clock stands and goes on as often
+// as it does; where it stood last for the platform, it goes on as this case begins.
+func GoingOn(told []Reached, before []ProgressReport) []Reached {
+	had, stands := map[Milestone]bool{}, false
+	for _, r := range before {
+		if !r.AbandonedAt.IsZero() && r.State != ProgressSent {
+			continue
+		}
+		switch r.Milestone {
+		case MilestoneSuspended, MilestoneResumed:
+			stands = r.Milestone == MilestoneSuspended
+		default:
+			had[r.Milestone] = true
+		}
+	}
+	var on []Reached
+	if stands && len(told) > 0 {
+		on = append(on, Reached{Milestone: MilestoneResumed, At: told[0].At, Event: told[0].Event})
+	}
+	for _, r := range told {
+		if !had[r.Milestone] {
+			on = append(on, r)
+		}
+	}
+	return on
+}

@@ -86,3 +86,44 @@ func TestKeysOfReports(t *testing.T) {
 	r.Follower = 2
 	require.Equal(t, "W20261124-00001/2/4", r.Key())
 }
+
+func TestOfACaseThatGoesOnEachStateIsToldOnce(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	reached := func(all ...Milestone) (r []Reached) {
+		for i, m := range all {
+			r = append(r, Reached{Milestone: m, Round: 1, At: at.Add(time.Duration(i) * time.Hour), Event: Event{N: int64(i + 1)}})
+		}
+		return r
+	}
+	had := func(all ...Milestone) (r []ProgressReport) {
+		for _, m := range all {
+			r = append(r, ProgressReport{Milestone: m, State: ProgressPending})
+		}
+		return r
+	}
+	takenBack := func(s ProgressState, m Milestone) ProgressReport {
+		return ProgressReport{Milestone: m, State: s, AbandonedAt: at}
+	}
+	goesOn := Reached{Milestone: MilestoneResumed, At: at, Event: Event{N: 1}}
+	all := reached(MilestoneReceived, MilestoneAccepted, MilestoneSuspended, MilestoneResumed, MilestoneCompleted)
+	for name, c := range map[string]struct {
+		told   []Reached
+		before []ProgressReport
+		want   []Reached
+	}{
+		"from no other":          {all, nil, all},
+		"received before":        {all, had(MilestoneReceived, MilestonePassedOn), all[1:]},
+		"the clock stood before": {all, had(MilestoneReceived, MilestoneSuspended, MilestoneResumed), all[1:]},
+		"the clock stands":       {all, had(MilestoneReceived, MilestoneSuspended, MilestonePassedOn), append([]Reached{goesOn}, all[1:]...)},
+		"nothing reached yet":    {nil, had(MilestoneReceived, MilestoneSuspended), nil},
+		"taken back in time":     {all, append(had(MilestoneReceived), takenBack(ProgressPending, MilestoneAccepted), takenBack(ProgressUntold, MilestoneSuspended)), all[1:]},
+		"taken back too late":    {all, append(had(MilestoneReceived), takenBack(ProgressSent, MilestoneAccepted)), all[2:]},
+		"passed on twice":        {reached(MilestoneReceived, MilestonePassedOn), had(MilestoneReceived, MilestonePassedOn), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, c.want, GoingOn(c.told, c.before))
+		})
+	}
+}

@@ -29,7 +29,7 @@ type ProgressReport struct {
 	Sender      string        `json:"sender"`
 	External    string        `json:"external"` // the number under which the platform knows the case
 	Utility     Utility       `json:"utility,omitempty"`
-	N           int           `json:"n"` // 1 and up for each who follows the case
+	N           int           `json:"n"` // 1 and up for each who follows the case; one that goes on from another counts on
 	Milestone   Milestone     `json:"milestone"`
 	At          time.Time     `json:"at"`                   // when it was reached, as far as the platform is concerned
 	AcceptedAt  time.Time     `json:"accepted_at,omitzero"` // the case's application (受理), if it was
@@ -78,7 +78,7 @@ type ProgressAttempt struct {
 // Reached is a milestone that a case has come to.
 type Reached struct {
 	Milestone Milestone
-	Round     int // 1 and up: only the clock stands and goes on more than once
+	Round     int // 1 and up: only the clock stands and goes on more than once; 0 where it goes on with the case that goes on
 	At        time.Time
 	Event     Event
 }

@@ -223,6 +223,7 @@ func (r Request) checkFrame(c *Check) {
 	c.Require(r.Channel.Valid(), "channel", Sayf("渠道应为：%s", "channel must be one of: %s", joinAny(Channels())))
 	c.Require(r.Lane == "" || r.Lane.Valid(), "lane", Say("服务模式应为 101 或 201", "lane must be 101 or 201"))
 	c.Require(len([]rune(r.ExternalNumber)) <= maxNumber, "external_number", tooLong(maxNumber))
+	c.Require(!strings.HasPrefix(r.ExternalNumber, "passed/"), "external_number", Say("不得以 passed/ 开头，系统用它登记转办", "must not begin with passed/, by which what is passed on is kept"))
 	c.Require(len([]rune(r.Remark)) <= maxText, "remark", tooLong(maxText))
 	c.Require(len([]rune(r.Project)) <= maxNumber, "project", tooLong(maxNumber))
 	if r.Visit != nil {

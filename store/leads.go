@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -132,9 +131,9 @@ func (s *Store) SettleApplication(ctx context.Context, r casework.Request) error
 }
 
 // RefuseApplication notes that the lead would not have an application, and gives
-// the receipt of the request of its own that it becomes: both or neither. In a
-// joint request that takes the lead's place. False: the lead did become it, as
-// somebody else found.
+// the receipt of the request of its own that it becomes, which its sender follows
+// from then on: all or nothing. In a joint request that takes the lead's place.
+// False: the lead did become it, as somebody else found.
 func (s *Store) RefuseApplication(ctx context.Context, app casework.LeadApplication) (rec casework.Receipt, refused bool, err error) {
 	r := app.Request
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
@@ -155,10 +154,13 @@ func (s *Store) RefuseApplication(ctx context.Context, app casework.LeadApplicat
 		}
 		if row.State == casework.ApplicationRefused {
 			own, err := gorm.G[receiptRow](tx).Where("channel = ? AND external_number = ?", r.Channel, r.ExternalNumber).Take(ctx)
-			if err == nil {
-				rec, err = s.receipt(own)
+			if err != nil {
+				return err
 			}
-			return err
+			if rec, err = s.receipt(own); err != nil {
+				return err
+			}
+			return s.moveFollower(tx, app, own.Number) // who was noted since
 		}
 		body := receiptBody{Request: r, By: app.By}
 		if app.Joint != nil {
@@ -180,36 +182,13 @@ func (s *Store) RefuseApplication(ctx context.Context, app casework.LeadApplicat
 		if err := tx.Create(&own).Error; err != nil {
 			return err
 		}
-		if err := follow(tx, app, own.Number); err != nil {
+		if err := s.moveFollower(tx, app, own.Number); err != nil {
 			return err
 		}
 		_, err = gorm.G[applicationRow](tx).Where("channel = ? AND external_number = ?", r.Channel, r.ExternalNumber).Update(ctx, "state", casework.ApplicationRefused)
 		return err
 	})
 	return rec, refused, failed("refuse an application", err)
-}
-
-// follow has a sender that was noted at the lead of its application follow the
-// case that comes instead, and the lead no more: it would be told how another
-// one's request comes on, and could take that back. What it was told goes along.
-func follow(tx *gorm.DB, app casework.LeadApplication, own string) error {
-	r := app.Request
-	in := map[string]any{
-		"lead": app.Case, "own": own, "sender": app.By.ID,
-		"numbers": []string{r.ExternalNumber, strings.TrimSuffix(r.ExternalNumber, partNumber("", r.Utility))},
-	}
-	const theirs = " FROM followers WHERE case_number = @lead AND sender = @sender AND sender_number IN @numbers AND brought"
-	for _, statement := range []string{
-		"INSERT INTO followers (case_number, n, sender, sender_number, since, brought) SELECT @own, row_number() OVER (ORDER BY n), sender, sender_number, since, true" + theirs,
-		`UPDATE progress_reports p SET case_number = @own, follower = now.n FROM followers was JOIN followers now USING (sender, sender_number)
-			WHERE now.case_number = @own AND was.case_number = @lead AND was.brought AND p.case_number = was.case_number AND p.follower = was.n`,
-		"DELETE" + theirs,
-	} {
-		if err := tx.Exec(statement, in).Error; err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // untie takes a lead out of a joint request, and says how the case that comes

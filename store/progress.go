@@ -95,7 +95,10 @@ func (s *Store) progressReport(l progressLine) (casework.ProgressReport, error) 
 func (s *Store) PlanProgress(ctx context.Context, settle time.Duration, limit int) (n int, err error) {
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		var due []string
-		err := tx.Raw("SELECT number FROM receipts WHERE progress_due ORDER BY number LIMIT ? FOR UPDATE SKIP LOCKED", limit).Scan(&due).Error
+		// What goes on from another case follows on all that this one comes to.
+		err := tx.Raw(`SELECT number FROM receipts r WHERE progress_due AND (r.passed_from = '' OR NOT EXISTS (
+				SELECT FROM receipts b LEFT JOIN cases c ON c.number = b.number WHERE b.number = r.passed_from AND (b.progress_due OR c.ended_at IS NULL)))
+			ORDER BY number LIMIT ? FOR UPDATE OF r SKIP LOCKED`, limit).Scan(&due).Error
 		if err != nil {
 			return err
 		}
@@ -164,6 +167,11 @@ func (s *Store) planFollower(ctx context.Context, tx *gorm.DB, f casework.Follow
 	if err != nil {
 		return err
 	}
+	before, err := toldBefore(tx, f)
+	if err != nil {
+		return err
+	}
+	told = casework.GoingOn(told, before)
 	type mark struct {
 		milestone casework.Milestone
 		round     int
@@ -173,6 +181,9 @@ func (s *Store) planFollower(ctx context.Context, tx *gorm.DB, f casework.Follow
 		wanted[mark{r.Milestone, r.Round}] = r
 	}
 	now, last := s.now(), 0
+	for _, r := range before {
+		last = max(last, r.N)
+	}
 	known := map[mark]bool{}
 	// The numbers have no gap: where one that nobody was told of goes, those
 	// behind it are made anew.
@@ -216,9 +227,23 @@ func (s *Store) planFollower(ctx context.Context, tx *gorm.DB, f casework.Follow
 	return tx.Create(&made).Error
 }
 
+// toldBefore gives what a follower is or was told of the cases that its case goes
+// on from, in order.
+func toldBefore(tx *gorm.DB, f casework.Follower) ([]casework.ProgressReport, error) {
+	var rows []progressRow
+	err := tx.Raw(`SELECT p.* FROM followed_before(?, ?) e JOIN progress_reports p ON p.case_number = e.case_number AND p.follower = e.n
+		ORDER BY p.n`, f.Case, f.N).Scan(&rows).Error
+	before := make([]casework.ProgressReport, len(rows))
+	for i, r := range rows {
+		before[i] = casework.ProgressReport{Case: r.CaseNumber, N: r.N, Milestone: r.Milestone, State: r.State, AbandonedAt: moment(r.AbandonedAt)}
+	}
+	return before, err
+}
+
 // ClaimProgress takes the reports to a sender that are due, for whoever calls,
 // until the lease ends: for each follower of a case the first that is not
-// settled, so that each is told in order and none waits for another.
+// settled, so that each is told in order and none waits for another. Those of a
+// case that goes on come behind all of the cases before.
 func (s *Store) ClaimProgress(ctx context.Context, sender string, now, lease time.Time, limit int) ([]casework.ProgressReport, error) {
 	var lines []progressLine
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
@@ -230,6 +255,8 @@ func (s *Store) ClaimProgress(ctx context.Context, sender string, now, lease tim
 			WHERE p.sender = ? AND p.state = 'pending' AND p.next_at <= ? AND p.abandoned_at IS NULL
 				AND EXISTS (SELECT FROM events e WHERE e.case_number = p.case_number AND e.n = p.event_n AND e.kind = p.event_kind)
 				AND NOT EXISTS (SELECT FROM progress_reports b WHERE b.case_number = p.case_number AND b.follower = p.follower AND b.n < p.n AND b.state = 'pending' AND b.abandoned_at IS NULL)
+				AND (f.before = '' OR NOT EXISTS (SELECT FROM followed_before(f.case_number, f.n) e JOIN progress_reports b ON b.case_number = e.case_number AND b.follower = e.n
+					WHERE b.state = 'pending' AND b.abandoned_at IS NULL))
 			ORDER BY p.next_at, p.id LIMIT ? FOR UPDATE OF p SKIP LOCKED`, sender, now, limit).Scan(&lines).Error
 		if err != nil || len(lines) == 0 {
 			return err

@@ -20,6 +20,7 @@ type receiptRow struct {
 	Started        bool
 	Body           []byte
 	Joint          string // number of the joint request; empty where it stands by itself
+	PassedFrom     string // the case from which it goes on; empty where it does from none
 }
 
 func (receiptRow) TableName() string { return "receipts" }
@@ -192,7 +193,8 @@ func (s *Store) Receipt(ctx context.Context, number string) (casework.Receipt, e
 }
 
 // AcceptPassed gives the receipt of the case that goes on from another, once
-// for that one. The request keeps its sender's own number.
+// for that one. The request keeps its sender's own number, and whoever follows
+// the case that it goes on from follows it under the same number as there.
 func (s *Store) AcceptPassed(ctx context.Context, r casework.Request, c casework.Carried) (casework.Receipt, error) {
 	return s.acceptPassed(ctx, receiptBody{Request: r, By: casework.Actor{ID: c.By}, Carried: &c}, r.Channel)
 }
@@ -202,22 +204,35 @@ func (s *Store) AcceptPassedService(ctx context.Context, r casework.ServiceReque
 	return s.acceptPassed(ctx, receiptBody{By: casework.Actor{ID: c.By}, Carried: &c, Service: &r}, r.Channel)
 }
 
-func (s *Store) acceptPassed(ctx context.Context, body receiptBody, channel casework.Channel) (casework.Receipt, error) {
-	external := "passed/" + body.Carried.From
-	if rec, err := s.Accepted(ctx, channel, external); err == nil || casework.AsFault(err).Kind != casework.NotFound {
-		return rec, err
-	}
-	number, err := s.numbers.draw(ctx, s.db)
-	if err != nil {
-		return casework.Receipt{}, err
-	}
-	// The sweep for unstarted receipts goes by when this one was written.
-	row, _, err := s.newReceipt(number, external, body, s.now())
-	if err != nil {
-		return casework.Receipt{}, err
-	}
-	if err := s.db.WithContext(ctx).Clauses(acceptedOnce).Create(&row).Error; err != nil {
-		return casework.Receipt{}, failed("accept what was passed on", err)
-	}
-	return s.Accepted(ctx, channel, external)
+func (s *Store) acceptPassed(ctx context.Context, body receiptBody, channel casework.Channel) (rec casework.Receipt, err error) {
+	from := body.Carried.From
+	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		// Who becomes a follower of the case that ends becomes one before or after.
+		if err := tx.Exec("SELECT FROM receipts WHERE number = ? FOR UPDATE", from).Error; err != nil {
+			return err
+		}
+		rows, err := gorm.G[receiptRow](tx).Where("passed_from = ? AND passed_from <> ''", from).Find(ctx)
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 {
+			rec, err = s.receipt(rows[0])
+			return err
+		}
+		var n int64
+		if err := tx.Raw("SELECT nextval('case_numbers')").Scan(&n).Error; err != nil {
+			return err
+		}
+		var row receiptRow
+		// The sweep for unstarted receipts goes by when this one was written.
+		if row, rec, err = s.newReceipt(n, "passed/"+from, body, s.now()); err != nil {
+			return err
+		}
+		row.Channel, row.PassedFrom = channel, from
+		if err := tx.Create(&row).Error; err != nil {
+			return err
+		}
+		return tx.Exec("SELECT follow_on(?, ?)", from, row.Number).Error
+	})
+	return rec, failed("accept what was passed on", err)
 }

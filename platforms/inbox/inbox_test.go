@@ -209,6 +209,91 @@ func TestAnotherPlatformsApplicationJoinsALead(t *testing.T) {
 	require.Equal(t, lead.Numbers, back.Numbers)
 }
 
+// What a platform asked for was passed on: what it says later under its number
+// is said of the case that goes on, also before the first one has ended.
+func TestWhatWasPassedOnIsFoundWhereItGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := map[string]string{"X-Token": "a secret"}
+	passed := func(number string) (first, on *casework.Case) {
+		t.Helper()
+		first, err := w.Case(t.Context(), number)
+		require.NoError(t, err)
+		first, err = first.Try(casework.PassOn{By: casework.By{Actor: casework.Actor{
+			ID: "tf-01", Roles: []casework.Role{casework.Taskforce}, Districts: []casework.District{casework.AllDistricts},
+		}}, Utility: casework.Gas, Reason: "应为供气"}, w.clock())
+		require.NoError(t, err)
+		require.NoError(t, w.Save(t.Context(), first, first.TakeChanges()))
+		r := first.Request
+		r.Utility = casework.Gas
+		receipt, err := w.AcceptPassed(t.Context(), r, first.Carry())
+		require.NoError(t, err)
+		require.NoError(t, w.Start(t.Context(), receipt, true))
+		on, err = w.Case(t.Context(), receipt.Number)
+		require.NoError(t, err)
+		return first, on
+	}
+	for key, ended := range map[string]bool{"P-7": true, "P-8": false} {
+		number := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"` + key + `","Name":"企业"}]`, nonce: "n" + key}), 200).Numbers[0]
+		first, on := passed(number)
+		if ended {
+			first.PassedTo(on.Number, w.clock())
+			require.NoError(t, w.Save(t.Context(), first, first.TakeChanges()))
+		}
+		again := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"` + key + `","Name":"企业"}]`, nonce: "m" + key}), 200)
+		require.Equal(t, []any{true, []string{number}}, []any{again.Before, again.Numbers})
+		back := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"W-` + key + `","Withdraw":"` + key + `"}]`, nonce: "w" + key}), 200)
+		require.Equal(t, []string{on.Number}, back.Numbers)
+		k, err := w.Case(t.Context(), on.Number)
+		require.NoError(t, err)
+		require.Equal(t, casework.Withdrawing, k.Status)
+		stranger := w.answered(w.send(post{sender: "ratings", path: "push", body: `[{"Key":"X-` + key + `","Withdraw":"` + key + `"}]`, header: token}), 202)
+		require.Equal(t, "case_not_found", stranger.Code)
+	}
+	// A rating finds it by whatever number its platform knows.
+	number := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"P-9","Name":"企业"}]`, nonce: "nP-9"}), 200).Numbers[0]
+	first, on := passed(number)
+	first.PassedTo(on.Number, w.clock())
+	require.NoError(t, w.Save(t.Context(), first, first.TakeChanges()))
+	w.supplied(on.Number)
+	for n, known := range []string{"P-9", number, on.Number} {
+		body := fmt.Sprintf(`[{"Key":"E-%d","External":"%s","Stars":5}]`, n, known)
+		require.Equal(t, []string{on.Number}, w.answered(w.send(post{sender: "ratings", path: "evaluate", body: body, header: token}), 200).Numbers)
+	}
+}
+
+// The lead can't be told of an application for now, and would not have it when it
+// can: its platform follows the request of its own that is made then.
+func TestAnApplicationThatItsLeadRefusesLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	token := map[string]string{"X-Token": "a secret"}
+	lead := w.answered(w.send(post{sender: "signed", path: "push", body: `[{"Key":"GC-1","Name":"企业","Lead":true,"Project":"2600-340200-04-01-000001"}]`, nonce: "n1"}), 200).Numbers[0]
+	w.fails(casework.Refuse(casework.Unavailable, "try_again", casework.Say("稍后", "later")))
+	application := post{sender: "ratings", path: "push", body: `[{"Key":"P-1","Name":"企业","Project":"2600-340200-04-01-000001"}]`, header: token}
+	require.Equal(t, []string{lead}, w.answered(w.send(application), 200).Numbers)
+	w.fails(nil)
+	waiting, err := w.UnsettledApplications(t.Context(), w.clock().Add(time.Hour), 10)
+	require.NoError(t, err)
+	require.Len(t, waiting, 1)
+	own, refused, err := w.RefuseApplication(t.Context(), waiting[0])
+	require.NoError(t, err)
+	require.True(t, refused)
+	require.NoError(t, w.Start(t.Context(), own, true))
+	w.answered(w.send(application), 200)
+	found, err := w.NumbersOf(t.Context(), "", "P-1")
+	require.NoError(t, err)
+	require.Equal(t, []string{own.Number}, found)
+	_, err = w.PlanProgress(t.Context(), 0, 10)
+	require.NoError(t, err)
+	told, _, err := w.ProgressReports(t.Context(), casework.ProgressFilter{Sender: "ratings"})
+	require.NoError(t, err)
+	require.Len(t, told, 1)
+	require.Equal(t, []any{own.Number, "P-1", casework.MilestoneReceived}, []any{told[0].Case, told[0].External, told[0].Milestone})
+	back := w.answered(w.send(post{sender: "ratings", path: "push", body: `[{"Key":"W-1","Withdraw":"P-1"}]`, header: token}), 200)
+	require.Equal(t, []string{own.Number}, back.Numbers, "the lead is another's")
+}
+
 func TestRatingsFindTheirCase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -350,6 +350,11 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, m casework.InboxM
 	before = !fresh
 	for _, app := range kept.Applications {
 		before = before && app.State == casework.ApplicationApplied
+		// First of all: where the lead would not have it, now or later, the sender
+		// follows the request of its own that it is then.
+		if err := b.follow(ctx, m, app.Case, external); err != nil {
+			return nil, before, err
+		}
 		own, err := b.apply(ctx, s, app)
 		if err != nil {
 			return nil, before, err
@@ -360,9 +365,6 @@ func (b *Inbox) accept(ctx context.Context, s *senders.Sender, m casework.InboxM
 		}
 		if kept.Number == "" {
 			numbers = append(numbers, app.Case)
-		}
-		if err := b.follow(ctx, m, app.Case, external); err != nil {
-			return numbers, before, err
 		}
 	}
 	if kept.Number != "" {

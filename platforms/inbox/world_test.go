@@ -391,6 +391,12 @@ func (w *world) Do(ctx context.Context, number string, a casework.Action, key st
 
 // Apply implements Desk.
 func (w *world) Apply(ctx context.Context, app casework.LeadApplication) (*casework.Receipt, error) {
+	w.mu.Lock()
+	down := w.down
+	w.mu.Unlock()
+	if down != nil {
+		return nil, down
+	}
 	_, err := w.Do(ctx, app.Case, casework.Apply{By: casework.By{Actor: app.By}, Request: app.Request, Joint: app.Joint}, "apply/"+app.Request.ExternalNumber)
 	if casework.AsFault(err).Kind == casework.Conflict && err != nil {
 		own, _, err := w.RefuseApplication(ctx, app)

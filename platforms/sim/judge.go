@@ -247,7 +247,8 @@ func (c *chain) next(e Entry) string {
 		return fmt.Sprintf("“%s”报了 %d 次 was told %[2]d times", e.State, c.taken[meaning])
 	}
 	for m := range c.taken {
-		if m != meaning && rank[m] >= rank[meaning] {
+		// What was passed on inside goes on, under the same number.
+		if m != meaning && m != passedOn && rank[m] >= rank[meaning] {
 			return fmt.Sprintf("“%s”在“%s”之后 came after %[2]q", e.State, before.State)
 		}
 	}
