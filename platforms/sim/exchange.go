@@ -170,19 +170,27 @@ func (x *exchange) sendAgain(ctx context.Context, r row, e Entry) error {
 func (x *exchange) look(ctx context.Context) error {
 	x.looking.Lock()
 	defer x.looking.Unlock()
-	for _, t := range frontTables {
-		rows, err := x.db.Query(ctx, "SELECT dfsjzj, sjsczt, COALESCE(sbyy, '') FROM "+t.name+" ORDER BY sim_n")
-		if err != nil {
-			return err
+	// All tables as of one moment: a project that is settled between two looks
+	// would seem to come after its items.
+	one := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	if err := pgx.BeginTxFunc(ctx, x.db, one, func(tx pgx.Tx) error {
+		for _, t := range frontTables {
+			rows, err := tx.Query(ctx, "SELECT dfsjzj, sjsczt, COALESCE(sbyy, '') FROM "+t.name+" ORDER BY sim_n")
+			if err != nil {
+				return err
+			}
+			var key, reason string
+			var state int
+			if _, err := pgx.ForEachRow(rows, []any{&key, &state, &reason}, func() error {
+				x.note(key, state, reason)
+				return nil
+			}); err != nil {
+				return err
+			}
 		}
-		var key, reason string
-		var state int
-		if _, err := pgx.ForEachRow(rows, []any{&key, &state, &reason}, func() error {
-			x.note(key, state, reason)
-			return nil
-		}); err != nil {
-			return err
-		}
+		return nil
+	}); err != nil {
+		return err
 	}
 	return x.readSteps(ctx)
 }
