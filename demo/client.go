@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -47,8 +48,18 @@ func (c Client) Post(ctx context.Context, path, key string, body, into any) erro
 	if err != nil {
 		return err
 	}
-	return c.send(ctx, http.MethodPost, path, key, "application/json", bytes.NewReader(b), into)
+	for try := 1; ; try++ {
+		err := c.send(ctx, http.MethodPost, path, key, "application/json", bytes.NewReader(b), into)
+		// A case that is busy answers so; the same key asks for its answer.
+		var p *Problem
+		if try == busyTries || !errors.As(err, &p) || p.Code != "try_again" {
+			return err
+		}
+	}
 }
+
+// busyTries is how often a busy case is asked; each time waits for it.
+const busyTries = 3
 
 // List sends a list of requests under a name.
 func (c Client) List(ctx context.Context, name string, csv io.Reader) (ListResult, error) {

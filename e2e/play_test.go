@@ -162,6 +162,9 @@ func checkMessages(t *testing.T) {
 				require.Equal(c, 1, d.Attempts, m.ID)
 				continue
 			}
+			if d.State == casework.DeliveryPending && time.Since(m.At) < 20*time.Second {
+				continue // the cases of other tests climb on meanwhile
+			}
 			require.Equal(c, casework.DeliveryMoot, d.State, m.ID)
 			require.False(c, m.Top, m.ID)
 		}
