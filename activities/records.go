@@ -11,7 +11,8 @@ import (
 )
 
 // Recorder keeps a case's snapshot and what one decision changed. Recording
-// the same changes twice must change nothing.
+// the same changes twice must change nothing. The case is the workflow's own:
+// it may be read until Save returns, and neither changed nor kept.
 type Recorder interface {
 	Save(ctx context.Context, k *casework.Case, c casework.Changes) error
 }

@@ -88,7 +88,7 @@ func (r *records) Save(_ context.Context, k *casework.Case, c casework.Changes) 
 }
 
 func (l *ledger) save(k *casework.Case, c casework.Changes) (faults []string) {
-	l.snapshot = k
+	l.snapshot = k.Clone()
 	for _, e := range c.Events {
 		if want := int64(len(l.events)) + 1; e.N != want {
 			faults = append(faults, fmt.Sprintf("event %d where %d was due", e.N, want))

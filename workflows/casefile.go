@@ -4,6 +4,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -31,20 +32,22 @@ type casefile struct {
 	opened    bool // the first records are committed
 	shown     attributes
 	clock     clock
-	holders   bool                      // this run notes who holds the clock; see run
-	told      []workflow.ReceiveChannel // what the case listens to
-	calendars workflow.ReceiveChannel   // that of new calendars
-	heeds     bool                      // this run takes over a new calendar before anything else; see run
-	marks     bool                      // this run's row says where its due moment is provisional; see run
+	holders   bool // this run notes who holds the clock; see run
+	heeds     bool // this run takes over a new calendar before anything else; see run
+	marks     bool // this run's row says where its due moment is provisional; see run
+	listeners []listener
+	calendars workflow.ReceiveChannel // tells of new calendars
 }
 
 // maxDecisions keeps a run well below the server's limit of 2,000 updates.
 const maxDecisions = 1000
 
 // setup registers everything that can be asked of the case. It comes before
-// the first blocking call, so that no early update finds no handler.
+// the first blocking call, so that no early update finds no handler. What the
+// case listens to is said after it, and also before the first blocking call.
 func (f *casefile) setup(ctx workflow.Context) error {
 	f.lock = workflow.NewMutex(ctx)
+	workflow.GoNamed(ctx, "listening", f.listening)
 	for _, register := range []func() error{
 		func() error { return handle[casework.CompleteTask](ctx, f, contract.CompleteTask, "办结任务") },
 		func() error { return handle[casework.ClaimTask](ctx, f, contract.ClaimTask, "领取任务") },
@@ -177,50 +180,54 @@ func (f *casefile) change(ctx workflow.Context, do func(now time.Time)) error {
 	return f.settle(ctx)
 }
 
+// listener is a signal that the case listens to, and what comes of it.
+type listener struct {
+	told workflow.ReceiveChannel
+	take func(now time.Time) // takes one from the channel, if there is still one
+}
+
 // listen changes the case whenever a signal comes. What is told waits in the
 // channel until the lock is held, so that heed and quiet see it.
-func (f *casefile) listen(ctx workflow.Context, name, signal string, do func(now time.Time)) workflow.ReceiveChannel {
+func (f *casefile) listen(ctx workflow.Context, signal string, do func(now time.Time)) workflow.ReceiveChannel {
 	told := workflow.GetSignalChannel(ctx, signal)
-	f.told = append(f.told, told)
-	workflow.GoNamed(ctx, name, func(ctx workflow.Context) {
-		for {
-			if err := workflow.Await(ctx, func() bool { return told.Len() > 0 }); err != nil {
-				return
-			}
-			err := f.change(ctx, func(now time.Time) {
-				if told.ReceiveAsync(nil) {
-					do(now)
-				}
-			})
-			if err != nil {
-				return
-			}
+	f.listeners = append(f.listeners, listener{told, func(now time.Time) {
+		if told.ReceiveAsync(nil) {
+			do(now)
 		}
-	})
+	}})
 	return told
 }
 
 // hear is listen for signals that say something.
-func hear[T any](ctx workflow.Context, f *casefile, name, signal string, do func(said T, now time.Time)) {
+func hear[T any](ctx workflow.Context, f *casefile, signal string, do func(said T, now time.Time)) {
 	told := workflow.GetSignalChannel(ctx, signal)
-	f.told = append(f.told, told)
-	workflow.GoNamed(ctx, name, func(ctx workflow.Context) {
-		for {
-			if err := workflow.Await(ctx, func() bool { return told.Len() > 0 }); err != nil {
-				return
-			}
-			err := f.change(ctx, func(now time.Time) {
-				var said T
-				if told.ReceiveAsync(&said) {
-					do(said, now)
+	f.listeners = append(f.listeners, listener{told, func(now time.Time) {
+		var said T
+		if told.ReceiveAsync(&said) {
+			do(said, now)
+		}
+	}})
+}
+
+// listening takes what is told for as long as the case lives. One coroutine does
+// it for all signals: coroutines are half of what a case costs in memory, and
+// each is looked at whenever the case does anything.
+func (f *casefile) listening(ctx workflow.Context) {
+	for {
+		if err := workflow.Await(ctx, func() bool { return slices.ContainsFunc(f.listeners, listener.waits) }); err != nil {
+			return
+		}
+		for _, l := range f.listeners {
+			for l.waits() {
+				if err := f.change(ctx, l.take); err != nil {
+					return
 				}
-			})
-			if err != nil {
-				return
 			}
 		}
-	})
+	}
 }
+
+func (l listener) waits() bool { return l.told.Len() > 0 }
 
 // heed takes over a new calendar that the case has been told of. It comes before
 // any other decision: what time missed while everything was down falls due by
@@ -284,13 +291,15 @@ func (f *casefile) workOut(ctx workflow.Context) error {
 	return nil
 }
 
-// commit records what changed and shows it in the Temporal UI.
+// commit records what changed and shows it in the Temporal UI. The state is
+// handed over as it is: whoever changes it holds the lock, which is held here
+// until it is recorded.
 func (f *casefile) commit(ctx workflow.Context) error {
 	if f.state.Changed() {
 		var records *activities.Records
 		changes := f.state.TakeChanges()
 		err := workflow.ExecuteLocalActivity(short(ctx, "记录"), records.SaveRecords,
-			activities.SaveInput{Case: f.state.Clone(), Changes: changes}).Get(ctx, nil)
+			activities.SaveInput{Case: f.state, Changes: changes}).Get(ctx, nil)
 		if err != nil {
 			return err
 		}
@@ -368,10 +377,8 @@ func (f *casefile) full(ctx workflow.Context) bool {
 // system's own, nothing told that nobody took yet, and no paper owed by a case
 // that has ended or not put into its file.
 func (f *casefile) quiet(ctx workflow.Context) bool {
-	for _, told := range f.told {
-		if f.heeds && told.Len() > 0 {
-			return false
-		}
+	if f.heeds && slices.ContainsFunc(f.listeners, listener.waits) {
+		return false
 	}
 	owed := len(f.state.Drafts) > 0 || len(f.state.Unfiled()) > 0
 	return workflow.AllHandlersFinished(ctx) && f.changing == 0 && (!owed || !f.state.Status.Ended())

@@ -61,14 +61,14 @@ type connection struct {
 // needed. The state is looked up once the lock is held: decisions replace it.
 func (w *connection) listenBeside(ctx workflow.Context) {
 	listenForCalendar(ctx, &w.casefile)
-	w.listen(ctx, "upgrade-finished", contract.UpgradeFinished, func(now time.Time) { w.state.FinishUpgrade(now) })
+	w.listen(ctx, contract.UpgradeFinished, func(now time.Time) { w.state.FinishUpgrade(now) })
 	workflow.GoNamed(ctx, "upgrade", func(ctx workflow.Context) { w.tendUpgrade(ctx) })
 }
 
 // listenForCalendar works the open deadlines out anew when a calendar version
 // touches the case. Rungs that fired stay fired.
 func listenForCalendar(ctx workflow.Context, f *casefile) {
-	f.calendars = f.listen(ctx, "calendar-changed", contract.CalendarChanged, func(time.Time) { f.state.Recalculate() })
+	f.calendars = f.listen(ctx, contract.CalendarChanged, func(time.Time) { f.state.Recalculate() })
 }
 
 // moveUpgrade has the upgrade follow its connection to another policy. One that
@@ -81,6 +81,10 @@ func (w *connection) moveUpgrade(ctx workflow.Context) {
 		if err != nil {
 			workflow.GetLogger(ctx).Warn("The network upgrade could not be moved with its connection.", "upgrade", w.state.Upgrade.Case, "error", err)
 		}
+	}
+	// Where a decision is being recorded, its state must stay as it is.
+	if err := workflow.Await(ctx, func() bool { return !w.lock.IsLocked() }); err != nil {
+		return
 	}
 	w.state.UpgradeTold(at)
 }

@@ -25,7 +25,7 @@ const (
 // has changed, and what it is told it takes over by the rules. A lead may get a
 // sibling later, and be told by it before.
 func (w *connection) shareWithSibling(ctx workflow.Context) {
-	hear(ctx, &w.casefile, "sibling-tells", contract.SiblingTells, func(s casework.Shared, now time.Time) { w.state.Learn(s, now) })
+	hear(ctx, &w.casefile, contract.SiblingTells, func(s casework.Shared, now time.Time) { w.state.Learn(s, now) })
 	workflow.GoNamed(ctx, "tell-sibling", w.tellSibling)
 }
 

@@ -20,8 +20,8 @@ func NetworkUpgradeWorkflow(ctx workflow.Context, in contract.CaseInput) (contra
 		return contract.Done{}, err
 	}
 	listenForCalendar(ctx, &w.casefile)
-	w.listen(ctx, "cancel", contract.CancelUpgrade, func(now time.Time) { w.state.Cancel(now) })
-	hear(ctx, &w.casefile, "move-policy", contract.MoveUpgrade, func(move casework.MovePolicy, now time.Time) {
+	w.listen(ctx, contract.CancelUpgrade, func(now time.Time) { w.state.Cancel(now) })
+	hear(ctx, &w.casefile, contract.MoveUpgrade, func(move casework.MovePolicy, now time.Time) {
 		// Refused where somebody moved the upgrade there already.
 		if next, err := w.state.Try(move, now); err == nil {
 			w.state = next
