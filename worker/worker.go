@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"cmp"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -35,12 +36,23 @@ type Options struct {
 	// Deployment versioning lets the server route running cases to the newest
 	// workers; it needs a cluster that knows this worker's deployment.
 	Versioned bool
+	// CasesInMemory is how many workflows all workers of this process together
+	// keep in memory, ready to go on; 0 means [DefaultCasesInMemory]. One beyond
+	// them that is woken pushes another out, and is played again from its whole
+	// history.
+	CasesInMemory int
 }
+
+// DefaultCasesInMemory holds every open case of a large city, so that a limit
+// that many of them share finds them all ready. A case takes about 100 kB, only
+// while it is open.
+const DefaultCasesInMemory = 25_000
 
 // New makes a worker that is ready to start. Stopping it waits for the local
 // activities and activities under way for up to ten seconds; what does not end
 // by then another worker takes up.
 func New(c client.Client, a Activities, o Options) worker.Worker {
+	worker.SetStickyWorkflowCacheSize(cmp.Or(o.CasesInMemory, DefaultCasesInMemory))
 	options := Tuning()
 	if o.Versioned {
 		options.DeploymentOptions = worker.DeploymentOptions{

@@ -24,6 +24,7 @@ import (
 	"github.com/curbstop/curbstop/platforms/senders"
 	"github.com/curbstop/curbstop/policy"
 	"github.com/curbstop/curbstop/seal"
+	"github.com/curbstop/curbstop/worker"
 )
 
 // Config is read from the environment; docs/runbook.md explains each variable.
@@ -54,6 +55,9 @@ type Config struct {
 	// address; zero takes the API's default.
 	PublicPerMinute int    `env:"CURBSTOP_PUBLIC_PER_MINUTE"`
 	BuildID         string `env:"CURBSTOP_BUILD_ID"` // set: workers are versioned under it
+	// CasesInMemory is how many cases a worker keeps in memory; zero takes the
+	// worker's default.
+	CasesInMemory int `env:"CURBSTOP_CASES_IN_MEMORY"`
 
 	// TemporalAddress is set by the embedded stack; empty leaves everything
 	// about Temporal to the SDK's own environment (TEMPORAL_ADDRESS and so on).
@@ -76,6 +80,9 @@ func FromEnvironment() (Config, error) {
 	var c Config
 	if err := env.Parse(&c); err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	if c.CasesInMemory < 0 {
+		return Config{}, fmt.Errorf("configuration: CURBSTOP_CASES_IN_MEMORY is %d; it must be at least 1, or empty for %d", c.CasesInMemory, worker.DefaultCasesInMemory)
 	}
 	if c.Listen == "" {
 		c.Listen = DefaultListen

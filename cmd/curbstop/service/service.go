@@ -154,7 +154,7 @@ func (s *Service) StartWorker() error {
 		Billing:      billing,
 		Certificates: &activities.Certificates{Receipts: s.Store, Archive: s.Archive},
 		Attachments:  &activities.Attachments{Messages: received, Archive: s.Archive},
-	}, worker.Options{BuildID: s.Config.BuildID, Versioned: s.Config.BuildID != ""})
+	}, worker.Options{BuildID: s.Config.BuildID, Versioned: s.Config.BuildID != "", CasesInMemory: s.Config.CasesInMemory})
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("start the worker: %w", err)
 	}
