@@ -67,10 +67,15 @@ func TestRefusedActionLeavesNoTrace(t *testing.T) {
 		}
 		return n
 	}
-	// The drafted booking is the last thing that happens by itself.
+	// The drafted booking is the last thing that happens by itself. It is recorded
+	// while the task that decides it is still under way.
 	require.Eventually(t, func() bool {
 		k, err := place.Store.Case(t.Context(), o.Number)
-		return err == nil && len(k.Documents) == 1
+		if err != nil || len(k.Documents) != 1 {
+			return false
+		}
+		run, err := place.Temporal.DescribeWorkflowExecution(t.Context(), contract.WorkflowID(o.Number), "")
+		return err == nil && run.GetPendingWorkflowTask() == nil
 	}, 30*time.Second, 50*time.Millisecond)
 	before, err := place.Store.Case(t.Context(), o.Number)
 	require.NoError(t, err)
