@@ -61,7 +61,8 @@ func (p *installation) meetPlatforms(ctx context.Context) error {
 
 // Every platform sends what it can, right and wrong, to the whole system; the
 // stand-in judges. What was kept is seen by staff; one message is mended and
-// becomes a case; one case is worked to its end, of which its platform is told.
+// becomes a case; one case is worked to its end, and one is passed on and then
+// worked to its end, of which their platforms are told.
 func TestPlatformsOutside(t *testing.T) { //nolint:tparallel // those within that may run beside each other do, in groups
 	t.Parallel()
 	w, err := sim.Open(t.Context(), sim.Options{
@@ -107,6 +108,7 @@ func TestPlatformsOutside(t *testing.T) { //nolint:tparallel // those within tha
 	mend(t, w, cut)
 	mendRow(t, w)
 	complete(t, w)
+	passOn(t, w)
 	settleAccounts(t, w)
 	require.NoError(t, w.Await(t.Context(), 20*time.Second))
 	require.True(t, w.Judge().Held(), w.Judge().String())
@@ -225,29 +227,62 @@ func mendRow(t *testing.T, w *sim.World) {
 // state once and in order, and the customer's rating comes in.
 func complete(t *testing.T, w *sim.World) {
 	t.Helper()
-	i := slices.IndexFunc(w.Ledger(), func(e sim.Entry) bool {
-		return (e.Platform == "portal" || e.Platform == "wanshitong") && e.Good && e.Request && e.Wrong == "" && strings.Contains(e.Body, "TEST-GSBZ") && !ahead(w, e)
-	})
-	require.GreaterOrEqual(t, i, 0)
-	e := w.Ledger()[i]
+	e := ofThePortal(t, w)
 	play(t, opened{Number: e.Numbers[0], Code: place.Ring.Code(e.Numbers[0])})
-	last := func() (states []sim.State) {
-		for _, told := range w.Ledger() {
-			if told.Direction == sim.Told && told.Platform == e.Platform && told.External == e.External && (told.Reaction == sim.Took || told.Reaction == sim.TimedOut) {
-				if n := len(states); n == 0 || states[n-1] != told.Meaning {
-					states = append(states, told.Meaning)
-				}
-			}
-		}
-		return states
-	}
-	require.Eventually(t, func() bool { return slices.Contains(last(), "completed") }, 20*time.Second, 100*time.Millisecond, fmt.Sprint(last()))
-	require.Equal(t, []sim.State{"received", "accepted", "in_work", "completed"}, last())
+	require.Eventually(t, func() bool { return slices.Contains(told(w, e), "completed") }, 20*time.Second, 100*time.Millisecond, fmt.Sprint(told(w, e)))
+	require.Equal(t, []sim.State{"received", "accepted", "in_work", "completed"}, told(w, e))
 	require.Eventually(t, func() bool {
 		return slices.ContainsFunc(w.Ledger(), func(r sim.Entry) bool {
 			return r.Platform == "rating" && r.Direction == sim.Sent && r.External == e.Numbers[0] && r.Good
 		})
 	}, 20*time.Second, 100*time.Millisecond, "the rating was not taken")
+}
+
+// ofThePortal finds a request for water that the portal sent and nobody has
+// finished.
+func ofThePortal(t *testing.T, w *sim.World) sim.Entry {
+	t.Helper()
+	for _, e := range w.Ledger() {
+		if e.Platform != "portal" && e.Platform != "wanshitong" || !e.Good || !e.Request || e.Wrong != "" || !strings.Contains(e.Body, "TEST-GSBZ") || ahead(w, e) {
+			continue
+		}
+		// One that waits for its start behind others has no case yet.
+		if k, err := place.Store.Case(t.Context(), e.Numbers[0]); err == nil && !k.Status.Ended() {
+			return e
+		}
+	}
+	require.FailNow(t, "the seed has too few requests for water by the portal; take another")
+	return sim.Entry{}
+}
+
+// told are the states that a platform took of one of its requests, in order.
+func told(w *sim.World, of sim.Entry) (states []sim.State) {
+	for _, e := range w.Ledger() {
+		if e.Direction == sim.Told && e.Platform == of.Platform && e.External == of.External && (e.Reaction == sim.Took || e.Reaction == sim.TimedOut) {
+			if n := len(states); n == 0 || states[n-1] != e.Meaning {
+				states = append(states, e.Meaning)
+			}
+		}
+	}
+	return states
+}
+
+// passOn passes one case of the portal on to the other utility: what goes on is
+// worked to its end, and the portal, which knows no word for passing on, is told
+// of it under the number of its own as if nothing had happened.
+func passOn(t *testing.T, w *sim.World) {
+	t.Helper()
+	e := ofThePortal(t, w)
+	number := e.Numbers[0]
+	require.NoError(t, as(casework.ServiceHall).Post(t.Context(), "/v1/cases/"+number+"/pass-on", "pass-"+number,
+		map[string]any{"utility": "gas", "reason": "门户选错事项，客户要的是用气"}, nil))
+	require.Eventually(t, func() bool { return recorded(t, number).Status == casework.PassedOn }, 20*time.Second, 100*time.Millisecond, "%s was not passed on", number)
+	on := recorded(t, number).GoesOnAs()
+	w.PassedOn(number, on)
+	require.Equal(t, casework.Gas, recorded(t, on).Request.Utility)
+	play(t, opened{Number: on, Code: place.Ring.Code(on)})
+	require.Eventually(t, func() bool { return slices.Contains(told(w, e), "completed") }, 20*time.Second, 100*time.Millisecond, "%s, now %s", number, on)
+	require.Equal(t, []sim.State{"received", "accepted", "in_work", "completed"}, told(w, e))
 }
 
 // ahead tells whether something about the request came ahead of it: it is

@@ -281,10 +281,14 @@ func recorded(entries []Entry, watching []string) Rule {
 }
 
 // ended are the cases of whose good end their own platform knows, by number, as
-// far as it knows the number: one request that is several cases has another.
+// far as it knows the number: one request that is several cases has another. Of
+// one that was passed on it is the case that goes on.
 func ended(entries []Entry) map[string]Entry {
-	numbers := map[string]string{}
+	numbers, goesOn := map[string]string{}, map[string]string{}
 	for _, e := range entries {
+		if e.Direction == Passed {
+			goesOn[e.External] = e.Numbers[0]
+		}
 		if understood(e) && e.Good && len(e.Numbers) == 1 && !strings.HasPrefix(e.Numbers[0], "J") {
 			numbers[e.Platform+" "+e.External] = e.Numbers[0]
 		}
@@ -293,6 +297,9 @@ func ended(entries []Entry) map[string]Entry {
 	for _, e := range entries {
 		n, known := numbers[e.Platform+" "+e.External]
 		if known && e.Direction == Told && e.Meaning == completed && (e.Reaction == Took || e.Reaction == TimedOut) {
+			for goesOn[n] != "" {
+				n = goesOn[n]
+			}
 			all[n] = e
 		}
 	}
@@ -343,6 +350,7 @@ func counts(entries []Entry) map[string]*count {
 		case Sent:
 			c.sent++
 		case Asked: // has a line of its own
+		case Passed: // is no platform's
 		}
 		switch e.Wrong {
 		case Duplicate:

@@ -84,6 +84,7 @@ func TestEachRuleCanFail(t *testing.T) {
 		"ahead of one refused":  {"状态各一次且有序", with(Entry{Direction: Told, Platform: "park", External: "L1", State: "1", Meaning: received, Reaction: Failed}, told("2", accepted))},
 		"resumed out of work":   {"状态各一次且有序", with(told("3", resumed))},
 		"no record":             {"办结必录", without(func(e Entry) bool { return e.Direction == Told && e.Platform == "rating" })},
+		"not of what goes on":   {"办结必录", with(Entry{Direction: Passed, External: "W1", Numbers: []string{"G1"}})},
 		"two records":           {"办结必录", with(Entry{Direction: Told, Platform: "rating", External: "W1", State: "1", Meaning: completed, Reaction: Took, Key: "r5"})},
 		"no end on record":      {"办结必录", with(Entry{Direction: Told, Platform: "rating", External: "W2", State: "0", Meaning: received, Reaction: Took, Key: "r6"})},
 		"no answer":             {"皆有应答", with(Entry{Direction: Sent, Platform: "park"})},

@@ -14,6 +14,9 @@ const (
 	Told  Direction = "told"  // the other side told us and we answered
 	Row   Direction = "row"   // a row of the exchange tables, and what was written back to it
 	Asked Direction = "asked" // the other side asked our billing system
+	// Passed notes that the other side passed a case on: External is its number,
+	// and it goes on under the one in Numbers.
+	Passed Direction = "passed"
 )
 
 // Wrong is what is wrong with something that was sent, on purpose.

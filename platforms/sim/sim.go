@@ -526,6 +526,12 @@ func (w *World) watching() (ids []string) {
 	return ids
 }
 
+// PassedOn notes that staff passed a case on to another one, whose record is the
+// one to expect at its end. Platforms know only their own numbers.
+func (w *World) PassedOn(number, on string) {
+	w.ledger.add(Entry{Direction: Passed, External: number, Numbers: []string{on}})
+}
+
 // Judge says what held.
 func (w *World) Judge() Verdict { return judge(w.ledger.all(), w.Waiting(), w.watching()) }
 
