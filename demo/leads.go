@@ -30,7 +30,7 @@ const PlotListName = "demo-plots-2027"
 // leads brings in the register of mains and the planned plots. The first plot's
 // lead is played to its application and on to the end, the others wait.
 func (p *Play) leads(ctx context.Context) error {
-	var imported struct{ Mains int }
+	var imported struct{ Version struct{ Mains int } }
 	err := p.as(casework.Network).send(ctx, http.MethodPost, "/v1/network/imports?name=demo-network.geojson", "demo-network", "application/geo+json",
 		bytes.NewReader(networkRegister), &imported)
 	if err != nil {
@@ -42,7 +42,7 @@ func (p *Play) leads(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("send the plots: %w", err)
 	}
-	p.Say("管网登记：%d 条管线；规划地块 %d 个，立为意向 %d 件", imported.Mains, list.Counts.Rows, list.Counts.Cases)
+	p.Say("管网登记：%d 条管线；规划地块 %d 个，立为意向 %d 件", imported.Version.Mains, list.Counts.Rows, list.Counts.Cases)
 	for i, row := range list.Rows {
 		for _, c := range row.Cases {
 			if err := p.lead(ctx, c.Number, c.Code, i == 0); err != nil {
