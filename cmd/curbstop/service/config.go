@@ -4,6 +4,7 @@
 package service
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -79,7 +81,7 @@ const DefaultListen = "127.0.0.1:8080"
 func FromEnvironment() (Config, error) {
 	var c Config
 	if err := env.Parse(&c); err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
+		return Config{}, fmt.Errorf("configuration: %w", named(err))
 	}
 	if c.CasesInMemory < 0 {
 		return Config{}, fmt.Errorf("configuration: CURBSTOP_CASES_IN_MEMORY is %d; it must be at least 1, or empty for %d", c.CasesInMemory, worker.DefaultCasesInMemory)
@@ -88,6 +90,22 @@ func FromEnvironment() (Config, error) {
 		c.Listen = DefaultListen
 	}
 	return c, nil
+}
+
+// named gives what could not be read under the names of the variables, where the
+// parser knows only those of the fields. Of these, numbers alone can be unreadable.
+func named(err error) error {
+	var all []error
+	if aggregate, ok := errors.AsType[env.AggregateError](err); ok {
+		for _, e := range aggregate.Errors {
+			if p, ok := errors.AsType[env.ParseError](e); ok {
+				field, _ := reflect.TypeFor[Config]().FieldByName(p.Name)
+				e = fmt.Errorf("%s must be a whole number: %w", field.Tag.Get("env"), p.Err)
+			}
+			all = append(all, e)
+		}
+	}
+	return cmp.Or(errors.Join(all...), err)
 }
 
 // policy reads the policy that a start publishes: the configured file, or the

@@ -85,3 +85,15 @@ func TestSendersOfTheEnvironment(t *testing.T) {
 	_, err = service.Config{SendersFile: file + ".missing"}.Senders()
 	require.ErrorContains(t, err, "CURBSTOP_SENDERS")
 }
+
+func TestTheEnvironmentIsReadOrSaysWhatIsWrong(t *testing.T) { //nolint:paralleltest // the environment is everybody's
+	for value, want := range map[string]string{"-1": "it must be at least 1", "many": "CURBSTOP_CASES_IN_MEMORY must be a whole number"} {
+		t.Setenv("CURBSTOP_CASES_IN_MEMORY", value)
+		_, err := service.FromEnvironment()
+		require.ErrorContains(t, err, want)
+	}
+	t.Setenv("CURBSTOP_CASES_IN_MEMORY", "500")
+	c, err := service.FromEnvironment()
+	require.NoError(t, err)
+	require.Equal(t, 500, c.CasesInMemory)
+}
