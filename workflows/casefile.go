@@ -35,8 +35,10 @@ type casefile struct {
 	holders   bool // this run notes who holds the clock; see run
 	heeds     bool // this run takes over a new calendar before anything else; see run
 	marks     bool // this run's row says where its due moment is provisional; see run
+	gathers   bool // this run starts what goes on beside it when it is wanted; see run
 	listeners []listener
 	calendars workflow.ReceiveChannel // tells of new calendars
+	asides    []*aside
 }
 
 // maxDecisions keeps a run well below the server's limit of 2,000 updates.
@@ -305,6 +307,7 @@ func (f *casefile) commit(ctx workflow.Context) error {
 		}
 	}
 	f.opened = true
+	f.serve(ctx)
 	return f.show(ctx)
 }
 
@@ -338,11 +341,15 @@ func remote(ctx workflow.Context, summary string) workflow.Context {
 func (f *casefile) run(ctx workflow.Context) error {
 	// Runs that began before curbstop noted who holds the clock (1), or heeded a
 	// new calendar before anything else (2), or marked in its row what is
-	// provisional (3), go on without.
-	version := workflow.GetVersion(ctx, "who-holds-the-clock", workflow.DefaultVersion, 3)
-	f.holders, f.heeds, f.marks = version >= 1, version >= 2, version >= 3
-	workflow.GoNamed(ctx, "drafts", f.draft)
-	workflow.GoNamed(ctx, "attachments", f.fileAttachments)
+	// provisional (3), or started what goes on beside the clock only when it is
+	// wanted (4), go on without.
+	version := workflow.GetVersion(ctx, "who-holds-the-clock", workflow.DefaultVersion, 4)
+	f.holders, f.heeds, f.marks, f.gathers = version >= 1, version >= 2, version >= 3, version >= 4
+	f.beside(aside{name: "drafts", wanted: func() bool { return len(f.state.Drafts) > 0 }, serve: f.draft})
+	f.beside(aside{name: "attachments", wanted: func() bool { return len(f.state.Unfiled()) > 0 }, serve: f.fileAttachments})
+	if !f.gathers {
+		f.attend(ctx)
+	}
 	if err := f.change(ctx, func(time.Time) {}); err != nil {
 		return err
 	}
@@ -437,25 +444,15 @@ func (f *casefile) sleep(ctx workflow.Context) error {
 }
 
 // draft has the documents written that the system owes, once the facts that
-// they show are committed. It runs beside the clock, so that an archive out of
-// reach holds up papers, never an escalation.
-func (f *casefile) draft(ctx workflow.Context) {
-	for {
-		// While the lock is held, what the papers would show is not committed yet.
-		owed := func() bool { return f.opened && len(f.state.Drafts) > 0 && !f.lock.IsLocked() }
-		if err := workflow.Await(ctx, owed); err != nil {
-			return
-		}
-		var documents *activities.Documents
-		var written []casework.Document
-		in := activities.DraftInput{Number: f.state.Number, Version: f.state.Version, Kinds: f.state.Drafts, At: workflow.Now(ctx)}
-		if err := workflow.ExecuteActivity(remote(ctx, "起草材料"), documents.DraftDocuments, in).Get(ctx, &written); err != nil {
-			return
-		}
-		if err := f.change(ctx, func(now time.Time) { f.state.Drafted(written, now) }); err != nil {
-			return
-		}
+// they show are committed.
+func (f *casefile) draft(ctx workflow.Context) error {
+	var documents *activities.Documents
+	var written []casework.Document
+	in := activities.DraftInput{Number: f.state.Number, Version: f.state.Version, Kinds: f.state.Drafts, At: workflow.Now(ctx)}
+	if err := workflow.ExecuteActivity(remote(ctx, "起草材料"), documents.DraftDocuments, in).Get(ctx, &written); err != nil {
+		return err
 	}
+	return f.change(ctx, func(now time.Time) { f.state.Drafted(written, now) })
 }
 
 // attachmentBatch is how many attachments are filed at a time. Each is read from
@@ -465,22 +462,13 @@ const attachmentBatch = 10
 // fileAttachments has the papers put into the archive that came along with the
 // request, or after it. Their files lie in the messages that brought them, and
 // go from there to the archive without passing through the history.
-func (f *casefile) fileAttachments(ctx workflow.Context) {
-	for {
-		// While the lock is held, who brought them may still be refused.
-		waiting := func() bool { return f.opened && !f.lock.IsLocked() && len(f.state.Unfiled()) > 0 }
-		if err := workflow.Await(ctx, waiting); err != nil {
-			return
-		}
-		var attachments *activities.Attachments
-		var filed []casework.Filed
-		unfiled := f.state.Unfiled()
-		in := activities.AttachmentsInput{Number: f.state.Number, Attachments: unfiled[:min(len(unfiled), attachmentBatch)]}
-		if err := workflow.ExecuteActivity(remote(ctx, "归档随件材料"), attachments.FileAttachments, in).Get(ctx, &filed); err != nil {
-			return
-		}
-		if err := f.change(ctx, func(now time.Time) { f.state.FileAttachments(filed, now) }); err != nil {
-			return
-		}
+func (f *casefile) fileAttachments(ctx workflow.Context) error {
+	var attachments *activities.Attachments
+	var filed []casework.Filed
+	unfiled := f.state.Unfiled()
+	in := activities.AttachmentsInput{Number: f.state.Number, Attachments: unfiled[:min(len(unfiled), attachmentBatch)]}
+	if err := workflow.ExecuteActivity(remote(ctx, "归档随件材料"), attachments.FileAttachments, in).Get(ctx, &filed); err != nil {
+		return err
 	}
+	return f.change(ctx, func(now time.Time) { f.state.FileAttachments(filed, now) })
 }

@@ -31,7 +31,7 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 	}
 	w.listenBeside(ctx)
 	w.shareWithSibling(ctx)
-	workflow.GoNamed(ctx, "pass-on", w.passOn)
+	w.beside(aside{name: "pass-on", wanted: func() bool { return w.state.PassPending() != nil }, serve: w.passOn})
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
 	}
@@ -50,19 +50,20 @@ func ConnectionWorkflow(ctx workflow.Context, in contract.CaseInput) (contract.D
 // connection is a case with the six stages of section 3 of the process.
 type connection struct {
 	casefile
-	upgradeTended bool   // the upgrade has ended, or knows of the withdrawal
-	news          string // what the sibling of a joint request knows of this case
-	untold        int    // tries in a row to tell it that failed
-	leads         bool   // a lead of this run waits for its application
+	upgradeTended bool          // the upgrade has ended, or knows of the withdrawal
+	news          string        // what the sibling of a joint request knows of this case
+	untold        int           // tries in a row to tell it that failed
+	pause         time.Duration // before the next of them
+	leads         bool          // a lead of this run waits for its application
 }
 
 // listenBeside takes what comes from beside: the end of the upgrade that the
-// case waits for, and a new calendar; and it starts the upgrade when one is
-// needed. The state is looked up once the lock is held: decisions replace it.
+// case waits for, and a new calendar. The state is looked up once the lock is
+// held: decisions replace it.
 func (w *connection) listenBeside(ctx workflow.Context) {
 	listenForCalendar(ctx, &w.casefile)
 	w.listen(ctx, contract.UpgradeFinished, func(now time.Time) { w.state.FinishUpgrade(now) })
-	workflow.GoNamed(ctx, "upgrade", func(ctx workflow.Context) { w.tendUpgrade(ctx) })
+	w.beside(aside{name: "upgrade", wanted: func() bool { return w.state.Upgrade.Pending() && !w.upgradeTended }, serve: w.tendUpgrade, early: true})
 }
 
 // listenForCalendar works the open deadlines out anew when a calendar version
@@ -93,14 +94,8 @@ func (w *connection) moveUpgrade(ctx workflow.Context) {
 // one, and tells it when the customer withdraws. The upgrade outlives a
 // continue-as-new of this case, so it is abandoned to itself and reports its
 // end by a signal.
-func (w *connection) tendUpgrade(ctx workflow.Context) {
+func (w *connection) tendUpgrade(ctx workflow.Context) error {
 	defer func() { w.upgradeTended = true }()
-	if err := workflow.Await(ctx, func() bool { return w.state.Upgrade != nil }); err != nil {
-		return
-	}
-	if !w.state.Upgrade.Pending() {
-		return
-	}
 	number := w.state.Upgrade.Case
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            contract.WorkflowID(number),
@@ -114,15 +109,15 @@ func (w *connection) tendUpgrade(ctx workflow.Context) {
 	// After a continue-as-new the upgrade exists already, which is as good.
 	if err := child.GetChildWorkflowExecution().Get(ctx, nil); err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		workflow.GetLogger(ctx).Error("The network upgrade could not be started.", "upgrade", number, "error", err)
-		return
+		return nil // its own department would be asked in vain again
 	}
 	for w.state.Upgrade.Pending() && !w.upgradeUnwanted() {
 		moved := func() bool {
 			_, _, follows := w.state.UpgradeFollows()
-			return follows && w.opened && !w.lock.IsLocked()
+			return follows && w.settled()
 		}
 		if err := workflow.Await(ctx, func() bool { return w.upgradeUnwanted() || !w.state.Upgrade.Pending() || moved() }); err != nil {
-			return
+			return err
 		}
 		if moved() && !w.upgradeUnwanted() {
 			w.moveUpgrade(ctx)
@@ -134,6 +129,7 @@ func (w *connection) tendUpgrade(ctx workflow.Context) {
 			workflow.GetLogger(ctx).Warn("The network upgrade could not be told of the withdrawal.", "upgrade", number, "error", err)
 		}
 	}
+	return nil
 }
 
 // upgradeUnwanted tells whether the customer withdrew while the upgrade is

@@ -26,36 +26,29 @@ const (
 // sibling later, and be told by it before.
 func (w *connection) shareWithSibling(ctx workflow.Context) {
 	hear(ctx, &w.casefile, contract.SiblingTells, func(s casework.Shared, now time.Time) { w.state.Learn(s, now) })
-	workflow.GoNamed(ctx, "tell-sibling", w.tellSibling)
+	untold := func() bool { return w.state.Joint != nil && !w.knows() && !w.state.SiblingEnded() }
+	w.beside(aside{name: "tell-sibling", wanted: untold, serve: w.tellSibling})
 }
 
 // tellSibling tells only what is committed. A sibling that has ended is told
 // nothing more; before it ended it told so.
-func (w *connection) tellSibling(ctx workflow.Context) {
-	pause := firstPause
-	for {
-		changed := func() bool {
-			return w.opened && !w.lock.IsLocked() && w.state.Joint != nil && !w.knows() && !w.state.SiblingEnded()
-		}
-		if err := workflow.Await(ctx, changed); err != nil {
-			return
-		}
-		news, shared, sibling := w.tidings(), w.state.Share(), w.state.Joint.Sibling
-		err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(sibling), "", contract.SiblingTells, shared).Get(ctx, nil)
-		if err == nil {
-			w.news, w.untold, pause = news, 0, firstPause
-			continue
-		}
-		w.untold++
-		given := func() bool { return w.state.SiblingEnded() || w.state.Joint.Sibling != sibling }
-		if _, err := workflow.AwaitWithTimeout(ctx, pause, given); err != nil {
-			return
-		}
-		pause = min(2*pause, longestPause)
-		if w.state.Joint.Sibling != sibling {
-			pause = firstPause
-		}
+func (w *connection) tellSibling(ctx workflow.Context) error {
+	news, shared, sibling := w.tidings(), w.state.Share(), w.state.Joint.Sibling
+	err := workflow.SignalExternalWorkflow(ctx, contract.WorkflowID(sibling), "", contract.SiblingTells, shared).Get(ctx, nil)
+	if err == nil {
+		w.news, w.untold, w.pause = news, 0, 0
+		return nil
 	}
+	w.untold++
+	w.pause = min(max(2*w.pause, firstPause), longestPause)
+	given := func() bool { return w.state.SiblingEnded() || w.state.Joint.Sibling != sibling }
+	if _, err := workflow.AwaitWithTimeout(ctx, w.pause, given); err != nil {
+		return err
+	}
+	if w.state.Joint.Sibling != sibling {
+		w.pause = 0
+	}
+	return nil
 }
 
 // tidings are what the sibling is to know, and which case that is: one that takes

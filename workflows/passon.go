@@ -11,16 +11,12 @@ import (
 // passOn opens the other side of a case that was passed on to another utility
 // or service, and only then lets this one end: whatever dies meanwhile, the
 // request is never in neither.
-func (w *connection) passOn(ctx workflow.Context) {
-	committed := func() bool { return w.opened && !w.lock.IsLocked() && w.state.PassPending() != nil }
-	if err := workflow.Await(ctx, committed); err != nil {
-		return
-	}
+func (w *connection) passOn(ctx workflow.Context) error {
 	in := activities.PassOnInput{Request: w.state.Request, Pass: *w.state.PassPending(), Carried: w.state.Carry()}
 	var passes *activities.Passes
 	var number activities.PassedOn
 	if err := workflow.ExecuteActivity(remote(ctx, "转办"), passes.PassOn, in).Get(ctx, &number); err != nil {
-		return
+		return err
 	}
-	_ = w.change(ctx, func(now time.Time) { w.state.PassedTo(number.Number, now) })
+	return w.change(ctx, func(now time.Time) { w.state.PassedTo(number.Number, now) })
 }

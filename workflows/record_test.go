@@ -32,6 +32,11 @@ import (
 	"github.com/curbstop/curbstop/worker"
 )
 
+// generation is the folder of the histories recorded now. A new one begins when
+// a new version of workflow.GetVersion makes all cases go another way: those of
+// before stay, because cases that began before it go on as they show.
+const generation = "asides"
+
 // TestRecord plays cases on a real server and writes their histories for
 // TestReplay. It is built only with the tag "record": a history is recorded
 // once, when its kind of case is new, and stays.
@@ -417,7 +422,7 @@ func (l *live) saveID(name, id string) {
 	host, err := os.Hostname()
 	require.NoError(l.t, err)
 	b = bytes.ReplaceAll(b, []byte(`"`+host+":"), []byte(`"recorder:`))
-	file := filepath.Join("testdata", "histories", name+".json")
+	file := filepath.Join("testdata", "histories", generation, name+".json")
 	require.NoError(l.t, os.MkdirAll(filepath.Dir(file), 0o755))
 	require.NoError(l.t, os.WriteFile(file, b, 0o644))
 	l.t.Logf("%s: %d events, %d bytes", file, len(h.Events), len(b))

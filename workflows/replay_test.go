@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,11 +20,17 @@ import (
 // while a case of their kind may be running.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/histories/*.json")
+	const recorded = "testdata/histories"
+	first, err := filepath.Glob(recorded + "/*.json")
 	require.NoError(t, err)
+	later, err := filepath.Glob(recorded + "/*/*.json")
+	require.NoError(t, err)
+	files := slices.Concat(first, later)
 	require.NotEmpty(t, files, "no history to replay")
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
+		name, err := filepath.Rel(recorded, file)
+		require.NoError(t, err)
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			replayer, err := temporalworker.NewWorkflowReplayerWithOptions(temporalworker.WorkflowReplayerOptions{DisableDeadlockDetection: true})
 			require.NoError(t, err)

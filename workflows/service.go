@@ -29,9 +29,9 @@ func carryService(ctx workflow.Context, in contract.CaseInput) (contract.Done, e
 	}
 	listenForCalendar(ctx, &w.casefile)
 	if w.state.Kind != casework.OrderCase {
-		workflow.GoNamed(ctx, "certificates", w.fileCertificates)
-		workflow.GoNamed(ctx, "billing", w.askBilling)
-		workflow.GoNamed(ctx, "arrears", w.watchArrears)
+		w.beside(aside{name: "certificates", wanted: func() bool { return w.opened && w.state.Served.FiledAt.IsZero() }, serve: w.fileCertificates, early: true})
+		w.beside(aside{name: "billing", wanted: func() bool { return w.state.Served.Billing.Question != "" }, serve: w.askBilling})
+		w.beside(aside{name: "arrears", wanted: func() bool { return w.state.AwaitsPayment() && !w.state.Status.Ended() }, serve: w.watchArrears, early: true})
 	}
 	if err := w.run(ctx); err != nil {
 		return contract.Done{}, err
@@ -223,60 +223,45 @@ func (w *service) orderAnswered(now time.Time) bool {
 }
 
 // fileCertificates has the certificates that came along put into the archive.
-func (w *service) fileCertificates(ctx workflow.Context) {
-	if err := workflow.Await(ctx, func() bool { return w.opened }); err != nil {
-		return
-	}
-	if !w.state.Served.FiledAt.IsZero() {
-		return
-	}
+func (w *service) fileCertificates(ctx workflow.Context) error {
 	var filed []casework.Document
 	if len(w.state.Service.Certificates) > 0 {
 		var certificates *activities.Certificates
 		if err := workflow.ExecuteActivity(remote(ctx, "归档证照"), certificates.FileCertificates, w.state.Number).Get(ctx, &filed); err != nil {
-			return
+			return err
 		}
 	}
-	_ = w.change(ctx, func(now time.Time) { w.state.FileCertificates(filed, now) }) // fails only with the workflow
+	return w.change(ctx, func(now time.Time) { w.state.FileCertificates(filed, now) })
 }
 
 // billingPatience is how long billing may keep silent before a person may do
 // what it was asked.
 const billingPatience = 2 * time.Minute
 
-// askBilling carries questions to billing, one after the other. One that is not
-// answered is asked on for as long as the case waits for it.
-func (w *service) askBilling(ctx workflow.Context) {
-	for {
-		// What the activity reads is committed once the lock is free.
-		asked := func() bool { return w.opened && w.state.Served.Billing.Question != "" && !w.lock.IsLocked() }
-		if err := workflow.Await(ctx, asked); err != nil {
-			return
+// askBilling carries a question to billing. One that is not answered is asked on
+// for as long as the case waits for it.
+func (w *service) askBilling(ctx workflow.Context) error {
+	b := w.state.Served.Billing
+	in := activities.BillingInput{Number: w.state.Number, Version: w.state.Version, Question: b.Question, Round: b.Round}
+	answer, err := w.ask(ctx, in, billingPatience)
+	if err != nil && ctx.Err() == nil {
+		if err := w.change(ctx, func(now time.Time) { w.state.BillingUnanswered(in.Round, now) }); err != nil {
+			return err
 		}
-		b := w.state.Served.Billing
-		in := activities.BillingInput{Number: w.state.Number, Version: w.state.Version, Question: b.Question, Round: b.Round}
-		answer, err := w.ask(ctx, in, billingPatience)
-		if err != nil && ctx.Err() == nil {
-			if w.change(ctx, func(now time.Time) { w.state.BillingUnanswered(in.Round, now) }) != nil {
-				return
-			}
-			answer, err = w.ask(ctx, in, 0)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			// Mostly somebody else has settled it; what fails at once all the same
-			// must not fill the history.
-			if b := w.state.Served.Billing; b.Question == in.Question && b.Round == in.Round && workflow.Sleep(ctx, billingPatience) != nil {
-				return
-			}
-			continue
-		}
-		if w.change(ctx, func(now time.Time) { w.state.BillingAnswers(answer, now) }) != nil {
-			return
-		}
+		answer, err = w.ask(ctx, in, 0)
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		// Mostly somebody else has settled it; what fails at once all the same
+		// must not fill the history.
+		if b := w.state.Served.Billing; b.Question == in.Question && b.Round == in.Round {
+			return workflow.Sleep(ctx, billingPatience)
+		}
+		return nil
+	}
+	return w.change(ctx, func(now time.Time) { w.state.BillingAnswers(answer, now) })
 }
 
 // ask asks once and waits for the answer as long as the case does, and no longer
@@ -309,22 +294,15 @@ func (w *service) ask(ctx workflow.Context, in activities.BillingInput, patience
 // recheckInterval is how often billing is asked whether arrears were paid.
 const recheckInterval = 12 * time.Hour
 
-// watchArrears looks now and then whether what is owed was paid, so that nobody
+// watchArrears looks after a while whether what is owed was paid, so that nobody
 // has to say so.
-func (w *service) watchArrears(ctx workflow.Context) {
-	for {
-		if err := workflow.Await(ctx, func() bool { return w.state.AwaitsPayment() || w.state.Status.Ended() }); err != nil || w.state.Status.Ended() {
-			return
-		}
-		paid, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{Timeout: recheckInterval, TimerOptions: workflow.TimerOptions{Summary: "查询是否缴清"}},
-			func() bool { return !w.state.AwaitsPayment() })
-		if err != nil {
-			return
-		}
-		if !paid && w.change(ctx, func(time.Time) { w.state.RecheckBalance() }) != nil {
-			return
-		}
+func (w *service) watchArrears(ctx workflow.Context) error {
+	paid, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{Timeout: recheckInterval, TimerOptions: workflow.TimerOptions{Summary: "查询是否缴清"}},
+		func() bool { return !w.state.AwaitsPayment() })
+	if err != nil || paid {
+		return err
 	}
+	return w.change(ctx, func(time.Time) { w.state.RecheckBalance() })
 }
 
 // serviceLine says in one row what is asked for, where it stands and who holds it.
