@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
@@ -35,14 +37,18 @@ func (noticeDayRow) TableName() string { return "notice_days" }
 // It is asked for each deadline that is worked out, so the days of a version,
 // which never change, are read once.
 func (s *Store) Notices(ctx context.Context) (calendar.Notices, error) {
-	newest, err := gorm.G[noticesRow](s.db).Order("n DESC").Limit(1).Find(ctx)
-	if err != nil || len(newest) == 0 {
+	var newest string
+	err := s.pool.QueryRowContext(ctx, "SELECT version FROM notices ORDER BY n DESC LIMIT 1").Scan(&newest)
+	if errors.Is(err, sql.ErrNoRows) {
+		return calendar.Notices{}, nil
+	}
+	if err != nil {
 		return calendar.Notices{}, failed("read the notices", err)
 	}
-	if read := s.notices.Load(); read != nil && read.Version() == newest[0].Version {
+	if read := s.notices.Load(); read != nil && read.Version() == newest {
 		return *read, nil
 	}
-	n, err := noticesOf(ctx, s.db, newest[0].Version)
+	n, err := noticesOf(ctx, s.db, newest)
 	if err == nil {
 		s.notices.Store(&n)
 	}

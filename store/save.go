@@ -55,12 +55,29 @@ func (s *Store) Save(ctx context.Context, k *casework.Case, c casework.Changes) 
 	if err != nil {
 		return err
 	}
-	return failed("save", s.transact(ctx, func(tx pgx.Tx) error { return rows.write(ctx, tx, s.db) }))
+	return failed("save", s.lend(ctx, func(c *pgx.Conn) error {
+		err := rows.write(ctx, c, s.db)
+		if c.IsClosed() || c.PgConn().TxStatus() == idle {
+			return err
+		}
+		// Nothing was to be written, or it failed: the case's lock is let go at once.
+		if _, fault := c.Exec(context.WithoutCancel(ctx), "ROLLBACK"); fault != nil {
+			return errors.Join(err, fault, c.Close(context.WithoutCancel(ctx)))
+		}
+		return err
+	}))
 }
 
+// idle is a connection's state outside a transaction.
+const idle = 'I'
+
 // transact gives a transaction in which statements can be sent many at a time.
-// database/sql knows no batches, so it lends the connection.
 func (s *Store) transact(ctx context.Context, do func(tx pgx.Tx) error) error {
+	return s.lend(ctx, func(c *pgx.Conn) error { return pgx.BeginFunc(ctx, c, do) })
+}
+
+// lend gives a connection. database/sql, which knows no batches, lends it.
+func (s *Store) lend(ctx context.Context, do func(c *pgx.Conn) error) error {
 	lent, err := s.pool.Conn(ctx)
 	if err != nil {
 		return err
@@ -70,7 +87,7 @@ func (s *Store) transact(ctx context.Context, do func(tx pgx.Tx) error) error {
 		if !ok {
 			return fmt.Errorf("the driver's connection is a %T", c)
 		}
-		return pgx.BeginFunc(ctx, connection.Conn(), do)
+		return do(connection.Conn())
 	})
 	return errors.Join(err, lent.Close())
 }
@@ -196,9 +213,10 @@ func deadlineOf(t casework.Task, k *casework.Case, c casework.Changes) *casework
 }
 
 // write is the transaction of a Save. It takes few round trips, for they are
-// what many Saves at once wait for: one to lock and look, one to write.
-func (r caseRows) write(ctx context.Context, tx pgx.Tx, db *gorm.DB) error {
-	recorded, err := r.lock(ctx, tx, db)
+// what many Saves at once wait for: one to begin, lock and look, one to write
+// and commit. Where it returns with the transaction open, nothing was written.
+func (r caseRows) write(ctx context.Context, c *pgx.Conn, db *gorm.DB) error {
+	recorded, err := r.lock(ctx, c, db)
 	if err != nil {
 		return err
 	}
@@ -233,7 +251,8 @@ func (r caseRows) write(ctx context.Context, tx pgx.Tx, db *gorm.DB) error {
 	if len(r.moot) > 0 {
 		b.Queue("UPDATE messages SET moot_since = $1 WHERE id = ANY($2) AND moot_since IS NULL", r.since, r.moot)
 	}
-	return tx.SendBatch(ctx, &b).Close()
+	b.Queue("COMMIT")
+	return c.SendBatch(ctx, &b).Close()
 }
 
 // history is what is recorded of a case: its version, and the events under the
@@ -246,11 +265,14 @@ type history struct {
 // lock takes the lock on the case's own row, which puts Saves of one case into
 // a line, and tells what is recorded. A case that is not there yet is inserted:
 // of two that are first, one inserts it and the other waits for that.
-func (r caseRows) lock(ctx context.Context, tx pgx.Tx, db *gorm.DB) (history, error) {
+func (r caseRows) lock(ctx context.Context, c *pgx.Conn, db *gorm.DB) (history, error) {
 	line := &r.snapshot.Line
 	for {
 		var stored history
 		var look pgx.Batch
+		if c.PgConn().TxStatus() == idle {
+			look.Queue("BEGIN")
+		}
 		look.Queue("SELECT version FROM cases WHERE number = $1 FOR UPDATE", line.Number).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&stored.version) })
 		// A statement of its own, which sees what the lock was waited for.
@@ -262,7 +284,7 @@ func (r caseRows) lock(ctx context.Context, tx pgx.Tx, db *gorm.DB) (history, er
 				})
 				return err
 			})
-		err := tx.SendBatch(ctx, &look).Close()
+		err := c.SendBatch(ctx, &look).Close()
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return stored, err
 		}
@@ -275,7 +297,7 @@ func (r caseRows) lock(ctx context.Context, tx pgx.Tx, db *gorm.DB) (history, er
 			inserted = tag.RowsAffected() == 1
 			return nil
 		})
-		if err := tx.SendBatch(ctx, &first).Close(); err != nil || inserted {
+		if err := c.SendBatch(ctx, &first).Close(); err != nil || inserted {
 			return history{}, err
 		}
 	}
