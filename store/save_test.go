@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -88,6 +89,47 @@ func TestSavingAgainChangesNothing(t *testing.T) {
 		require.NoError(t, s.Save(t.Context(), one.snapshot, one.changes))
 		equal(t, before, read(t, s, y.Number))
 	}
+}
+
+// However a Save ends, the case's lock is free when it returns, and not only when
+// its connection is needed again.
+func TestSaveLetsGoOfTheCase(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t)
+	s := openAt(t, url, key)
+	free := func() {
+		t.Helper()
+		require.NoError(t, execute(t, url, "SELECT FROM cases FOR UPDATE NOWAIT"))
+	}
+	y := contactAndAssessment("W20260302-00001", request(), at(2, 9, 0))
+	y.save(t, s)
+	free()
+	fork, gap := y.fork(), y.fork()
+	y.act(t, casework.ClaimTask{By: casework.By{Actor: clerk}, Task: y.Number + "-T1"}, at(2, 9, 30))
+	one := y.commit(t)
+	require.NoError(t, s.Save(t.Context(), one.snapshot, one.changes))
+	free()
+	require.NoError(t, s.Save(t.Context(), one.snapshot, one.changes), "once more, which writes nothing")
+	free()
+
+	fork.act(t, casework.ClaimTask{By: casework.By{Actor: engineer}, Task: y.Number + "-T2"}, at(2, 9, 30))
+	other := fork.commit(t)
+	require.ErrorContains(t, s.Save(t.Context(), other.snapshot, other.changes), "diverges")
+	free()
+
+	for minute := range 3 {
+		gap.act(t, casework.ClaimTask{By: casework.By{Actor: engineer}, Task: y.Number + "-T2"}, at(2, 10, 2*minute))
+		one = gap.commit(t)
+		gap.act(t, casework.ReleaseTask{By: casework.By{Actor: engineer}, Task: y.Number + "-T2", Reason: "去现场"}, at(2, 10, 2*minute+1))
+		gap.commit(t)
+	}
+	require.ErrorContains(t, s.Save(t.Context(), one.snapshot, one.changes), "events_without_gap")
+	free()
+
+	ended, end := context.WithCancel(t.Context())
+	end()
+	require.ErrorIs(t, s.Save(ended, one.snapshot, one.changes), context.Canceled)
+	free()
 }
 
 // A lane's deadline is what tasks without a limit of their own are shown by,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -75,11 +76,14 @@ func serverConfig(s settings) *config.Config {
 
 // smallServer is the dynamic configuration where no file gives another. The server's defaults are for clusters: 512
 // workers a queue on 20 connections miss their own deadlines of three seconds when thousands of timers fire at one
-// moment, and what misses it is tried again later and later. These
-// workers find a connection.
+// moment, and what misses it is tried again later and later. These workers find a connection.
+//
+// Timers have the fewest, because each that fires makes work for all the others. With many, timers fire faster than
+// workflows act on them, and the difference waits where it costs most: in the queue of one worker, which gives it back
+// after a minute. With few, it waits as timers, which cost nothing.
 func smallServer() dynamicconfig.StaticClient {
 	return dynamicconfig.StaticClient{
-		dynamicconfig.TimerProcessorSchedulerWorkerCount.Key():      32,
+		dynamicconfig.TimerProcessorSchedulerWorkerCount.Key():      2 * runtime.GOMAXPROCS(0),
 		dynamicconfig.TransferProcessorSchedulerWorkerCount.Key():   32,
 		dynamicconfig.VisibilityProcessorSchedulerWorkerCount.Key(): 16,
 	}
