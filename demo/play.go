@@ -133,6 +133,12 @@ func (p *Play) Straight(ctx context.Context, number, code string) error {
 	return p.follow(ctx, number, code, fate{choices: func(task) Choices { return Choices{} }})
 }
 
+// Leave works one case the straight way as far as it goes without the tasks of
+// a kind.
+func (p *Play) Leave(ctx context.Context, number, code string, kind casework.TaskKind) error {
+	return p.follow(ctx, number, code, fate{leave: kind, choices: func(task) Choices { return Choices{} }})
+}
+
 // fate is what the play makes of a case.
 type fate struct {
 	name     string

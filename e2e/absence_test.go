@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -56,4 +57,36 @@ func TestWorkIsHandedOver(t *testing.T) {
 	staff, err := place.Store.Staff(ctx, "away-02")
 	require.NoError(t, err)
 	require.False(t, staff.Active)
+}
+
+// Where one person surveys and accepts, somebody else looks at the work too.
+func TestWhoSurveyedDoesNotAcceptAlone(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, place.Store.PutStaff(t.Context(), casework.Staff{ID: "station-01", Name: "峨桥站", Department: "taskforce", Active: true,
+		Roles: []casework.Role{casework.Taskforce, casework.ServiceHall}, Districts: []casework.District{casework.AllDistricts}}, ""))
+	token, err := place.issue("station-01")
+	require.NoError(t, err)
+	tokens := maps.Clone(place.tokens)
+	tokens[casework.Taskforce], tokens[casework.ServiceHall] = token, token
+	o := openCase(t, "alone-1")
+	p := &demo.Play{Base: "http://" + place.Address, Tokens: tokens, Hurry: true, Say: t.Logf}
+	require.NoError(t, p.Leave(t.Context(), o.Number, o.Code, casework.AcceptMeter))
+
+	tasks, err := demo.All[casework.Task](t.Context(), as(casework.TaskforceOffice), "/v1/tasks?kind=accept_meter&case="+o.Number)
+	require.NoError(t, err)
+	require.Len(t, tasks, 1)
+	var shown struct {
+		Checklist []string `json:"checklist"`
+	}
+	who := demo.Client{Base: "http://" + place.Address, Token: token, HTTP: http.DefaultClient}
+	require.NoError(t, who.Get(t.Context(), "/v1/tasks/"+tasks[0].ID, &shown))
+	accept := func(witness string) error {
+		return who.Post(t.Context(), "/v1/tasks/"+tasks[0].ID+"/complete", "accept-with-"+witness, map[string]any{
+			"input": casework.MeterAcceptanceInput{Passed: true, Witness: witness}, "checked": shown.Checklist}, nil)
+	}
+	refused(t, accept(""), http.StatusForbidden, "surveyor_accepts")
+	refused(t, accept("station-01"), http.StatusForbidden, "surveyor_accepts")
+	refused(t, accept("nobody-99"), http.StatusUnprocessableEntity, "invalid_input")
+	require.NoError(t, accept("eng-01"))
+	require.NoError(t, p.Straight(t.Context(), o.Number, o.Code))
 }

@@ -87,18 +87,23 @@ func install(ctx context.Context) (*installation, error) {
 		if err := p.Store.PutStaff(ctx, m, ""); err != nil {
 			return p, err
 		}
-		key, err := base64.StdEncoding.DecodeString(p.config.JWTKey)
-		if err != nil {
-			return p, err
-		}
 		if p.tokens[m.Roles[0]] != "" {
 			continue
 		}
-		if p.tokens[m.Roles[0]], err = api.IssueToken(key, m.ID, time.Hour, time.Now()); err != nil {
+		if p.tokens[m.Roles[0]], err = p.issue(m.ID); err != nil {
 			return p, err
 		}
 	}
 	return p, nil
+}
+
+// issue gives a token for a member of staff.
+func (p *installation) issue(staff string) (string, error) {
+	key, err := base64.StdEncoding.DecodeString(p.config.JWTKey)
+	if err != nil {
+		return "", err
+	}
+	return api.IssueToken(key, staff, time.Hour, time.Now())
 }
 
 // open starts the processes; after a close it starts them again on the same data.
