@@ -110,7 +110,7 @@ func (p *Play) lead(ctx context.Context, number, code string, applies bool) erro
 }
 
 func (p *Play) enter(ctx context.Context, t task, input any) error {
-	err := p.as(t.Role).Post(ctx, "/v1/tasks/"+url.PathEscape(t.ID)+"/complete", "demo-"+t.ID+"-complete-0", map[string]any{"kind": t.Kind, "input": input}, nil)
+	err := p.post(ctx, t.Role, "/v1/tasks/"+url.PathEscape(t.ID)+"/complete", "demo-"+t.ID+"-complete-0", map[string]any{"kind": t.Kind, "input": input})
 	if err == nil {
 		p.done.Add(1)
 	}
@@ -138,9 +138,9 @@ func (p *Play) assess(ctx context.Context, t task) error {
 
 // visit finds out who comes to the plot.
 func (p *Play) visit(ctx context.Context, number string) error {
-	return p.as(casework.Taskforce).Post(ctx, "/v1/cases/"+number+"/visits", "demo-visit-"+number, map[string]any{
+	return p.post(ctx, casework.Taskforce, "/v1/cases/"+number+"/visits", "demo-visit-"+number, map[string]any{
 		"visited_at": time.Now().Format(time.RFC3339), "found": "企业已摘牌，年内进场", "next_step": "告知周边管网情况",
-		"contact": casework.Contact{Name: "方远", Phone: "13855300018"}}, nil)
+		"contact": casework.Contact{Name: "方远", Phone: "13855300018"}})
 }
 
 // applies is the customer's application, which says only what nobody knew yet.

@@ -149,7 +149,12 @@ func (p *Play) serves(ctx context.Context, k serviceCase, t task, tried *int) (b
 	if len(answer.Checked) > 0 {
 		body["checked"] = answer.Checked
 	}
-	if err := p.as(t.Role).Post(ctx, "/v1/tasks/"+url.PathEscape(t.ID)+"/complete", "demo-serve-"+t.ID, body, nil); err != nil {
+	err = p.post(ctx, t.Role, "/v1/tasks/"+url.PathEscape(t.ID)+"/complete", "demo-serve-"+t.ID, body)
+	var problem *Problem
+	if t.Kind == casework.ReadMeter && s.Account == nil && errors.As(err, &problem) && problem.Code == "invalid_input" {
+		return false, nil // billing said meanwhile what the meter showed last
+	}
+	if err != nil {
 		return false, err
 	}
 	p.done.Add(1)
