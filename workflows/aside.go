@@ -13,8 +13,8 @@ type aside struct {
 	// serve does once what is wanted. It fails only with the workflow, and is then
 	// not called again.
 	serve func(ctx workflow.Context) error
-	// early is for runs that do not start it by themselves, see attend: there it
-	// does not wait until what makes it wanted is committed.
+	// early is for runs that attend it, see attendAsides: there it does not wait
+	// until what makes it wanted is committed.
 	early bool
 	under bool // it is under way, or has failed
 }
@@ -22,10 +22,10 @@ type aside struct {
 // beside adds an aside. It comes before the first commit.
 func (f *casefile) beside(a aside) { f.asides = append(f.asides, &a) }
 
-// serve starts the asides that are wanted, each in a coroutine of its own that
+// startAsides starts the asides that are wanted, each in a coroutine of its own that
 // lasts until it is not wanted any more.
-func (f *casefile) serve(ctx workflow.Context) {
-	if !f.gathers {
+func (f *casefile) startAsides(ctx workflow.Context) {
+	if !f.starts {
 		return
 	}
 	for _, a := range f.asides {
@@ -47,9 +47,9 @@ func (f *casefile) serve(ctx workflow.Context) {
 	}
 }
 
-// attend has a coroutine wait for each aside as long as the case lives. Runs
+// attendAsides has a coroutine wait for each aside as long as the case lives. Runs
 // that began before curbstop started them when they are wanted go on so.
-func (f *casefile) attend(ctx workflow.Context) {
+func (f *casefile) attendAsides(ctx workflow.Context) {
 	for _, a := range f.asides {
 		workflow.GoNamed(ctx, a.name, func(ctx workflow.Context) {
 			for workflow.Await(ctx, func() bool { return (a.early || f.settled()) && a.wanted() }) == nil {

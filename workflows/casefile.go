@@ -35,7 +35,7 @@ type casefile struct {
 	holders   bool // this run notes who holds the clock; see run
 	heeds     bool // this run takes over a new calendar before anything else; see run
 	marks     bool // this run's row says where its due moment is provisional; see run
-	gathers   bool // this run starts what goes on beside it when it is wanted; see run
+	starts    bool // this run starts its asides when they are wanted; see run
 	listeners []listener
 	calendars workflow.ReceiveChannel // tells of new calendars
 	asides    []*aside
@@ -307,7 +307,7 @@ func (f *casefile) commit(ctx workflow.Context) error {
 		}
 	}
 	f.opened = true
-	f.serve(ctx)
+	f.startAsides(ctx)
 	return f.show(ctx)
 }
 
@@ -344,11 +344,11 @@ func (f *casefile) run(ctx workflow.Context) error {
 	// provisional (3), or started what goes on beside the clock only when it is
 	// wanted (4), go on without.
 	version := workflow.GetVersion(ctx, "who-holds-the-clock", workflow.DefaultVersion, 4)
-	f.holders, f.heeds, f.marks, f.gathers = version >= 1, version >= 2, version >= 3, version >= 4
+	f.holders, f.heeds, f.marks, f.starts = version >= 1, version >= 2, version >= 3, version >= 4
 	f.beside(aside{name: "drafts", wanted: func() bool { return len(f.state.Drafts) > 0 }, serve: f.draft})
 	f.beside(aside{name: "attachments", wanted: func() bool { return len(f.state.Unfiled()) > 0 }, serve: f.fileAttachments})
-	if !f.gathers {
-		f.attend(ctx)
+	if !f.starts {
+		f.attendAsides(ctx)
 	}
 	if err := f.change(ctx, func(time.Time) {}); err != nil {
 		return err
