@@ -61,8 +61,9 @@ func (s *Store) Save(ctx context.Context, k *casework.Case, c casework.Changes) 
 			return err
 		}
 		// Nothing was to be written, or it failed: the case's lock is let go at once.
-		if _, fault := c.Exec(context.WithoutCancel(ctx), "ROLLBACK"); fault != nil {
-			return errors.Join(err, fault, c.Close(context.WithoutCancel(ctx)))
+		// Where there is no time left for it, the server does it for a connection that is gone.
+		if _, fault := c.Exec(ctx, "ROLLBACK"); fault != nil {
+			return errors.Join(err, fault, c.Close(ctx))
 		}
 		return err
 	}))

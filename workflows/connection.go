@@ -109,7 +109,7 @@ func (w *connection) tendUpgrade(ctx workflow.Context) error {
 	// After a continue-as-new the upgrade exists already, which is as good.
 	if err := child.GetChildWorkflowExecution().Get(ctx, nil); err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		workflow.GetLogger(ctx).Error("The network upgrade could not be started.", "upgrade", number, "error", err)
-		return nil // its own department would be asked in vain again
+		return nil // what refuses a start once would refuse it again
 	}
 	for w.state.Upgrade.Pending() && !w.upgradeUnwanted() {
 		moved := func() bool {

@@ -26,8 +26,8 @@ const (
 // sibling later, and be told by it before.
 func (w *connection) shareWithSibling(ctx workflow.Context) {
 	hear(ctx, &w.casefile, contract.SiblingTells, func(s casework.Shared, now time.Time) { w.state.Learn(s, now) })
-	untold := func() bool { return w.state.Joint != nil && !w.knows() && !w.state.SiblingEnded() }
-	w.beside(aside{name: "tell-sibling", wanted: untold, serve: w.tellSibling})
+	owed := func() bool { return w.state.Joint != nil && !w.knows() && !w.state.SiblingEnded() }
+	w.beside(aside{name: "tell-sibling", wanted: owed, serve: w.tellSibling})
 }
 
 // tellSibling tells only what is committed. A sibling that has ended is told
