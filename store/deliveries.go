@@ -293,7 +293,7 @@ func (r caseRows) abandonMessages(b *pgx.Batch) {
 
 // toldAgain is what becomes of a message that is recorded already: nothing,
 // unless it was abandoned and is decided again now.
-var toldAgain = clause.OnConflict{
+var toldAgain = &clause.OnConflict{
 	Columns: []clause.Column{{Name: "id"}},
 	DoUpdates: clause.Set{
 		{Column: clause.Column{Name: "abandoned_at"}, Value: nil},

@@ -10,8 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
 	"github.com/curbstop/curbstop/calendar"
@@ -56,7 +54,7 @@ func (s *Store) Save(ctx context.Context, k *casework.Case, c casework.Changes) 
 		return err
 	}
 	return failed("save", s.lend(ctx, func(c *pgx.Conn) error {
-		err := rows.write(ctx, c, s.db)
+		err := rows.write(ctx, c, &s.words)
 		if c.IsClosed() || c.PgConn().TxStatus() == idle {
 			return err
 		}
@@ -216,8 +214,8 @@ func deadlineOf(t casework.Task, k *casework.Case, c casework.Changes) *casework
 // write is the transaction of a Save. It takes few round trips, for they are
 // what many Saves at once wait for: one to begin, lock and look, one to write
 // and commit. Where it returns with the transaction open, nothing was written.
-func (r caseRows) write(ctx context.Context, c *pgx.Conn, db *gorm.DB) error {
-	recorded, err := r.lock(ctx, c, db)
+func (r caseRows) write(ctx context.Context, c *pgx.Conn, words *scribe) error {
+	recorded, err := r.lock(ctx, c, words)
 	if err != nil {
 		return err
 	}
@@ -233,18 +231,16 @@ func (r caseRows) write(ctx context.Context, c *pgx.Conn, db *gorm.DB) error {
 		r.holdings = append(r.holdings, r.standingHoldings...)
 	}
 	r.noteProgress(&b, ruling)
-	replace := clause.OnConflict{UpdateAll: true}
-	keep := clause.OnConflict{DoNothing: true}
 	err = errors.Join(
-		insert(&b, db, []caseRow{r.snapshot}, replace),
-		insert(&b, db, r.events, keep),
-		insert(&b, db, since(r.since, r.tasks), replace),
-		insert(&b, db, since(r.since, r.deadlines), replace),
-		insert(&b, db, since(r.since, r.escalations), replace),
-		insert(&b, db, since(r.since, r.touchpoints), keep),
-		insert(&b, db, since(r.since, r.documents), keep),
-		insert(&b, db, since(r.since, r.messages), toldAgain),
-		insert(&b, db, since(r.since, r.holdings), replace),
+		insert(&b, words, []caseRow{r.snapshot}, replace),
+		insert(&b, words, r.events, keep),
+		insert(&b, words, since(r.since, r.tasks), unlessStanding),
+		insert(&b, words, since(r.since, r.deadlines), replace),
+		insert(&b, words, since(r.since, r.escalations), replace),
+		insert(&b, words, since(r.since, r.touchpoints), keep),
+		insert(&b, words, since(r.since, r.documents), keep),
+		insert(&b, words, since(r.since, r.messages), toldAgain),
+		insert(&b, words, since(r.since, r.holdings), replace),
 	)
 	if err != nil {
 		return err
@@ -266,7 +262,7 @@ type history struct {
 // lock takes the lock on the case's own row, which puts Saves of one case into
 // a line, and tells what is recorded. A case that is not there yet is inserted:
 // of two that are first, one inserts it and the other waits for that.
-func (r caseRows) lock(ctx context.Context, c *pgx.Conn, db *gorm.DB) (history, error) {
+func (r caseRows) lock(ctx context.Context, c *pgx.Conn, words *scribe) (history, error) {
 	line := &r.snapshot.Line
 	for {
 		var stored history
@@ -291,7 +287,7 @@ func (r caseRows) lock(ctx context.Context, c *pgx.Conn, db *gorm.DB) (history, 
 		}
 		inserted := false
 		var first pgx.Batch
-		if err := insert(&first, db, []caseRow{r.snapshot}, clause.OnConflict{DoNothing: true}); err != nil {
+		if err := insert(&first, words, []caseRow{r.snapshot}, keep); err != nil {
 			return history{}, err
 		}
 		first.QueuedQueries[0].Exec(func(tag pgconn.CommandTag) error {
@@ -370,17 +366,6 @@ func since[R schema.Tabler](n int64, rows []R) []sinceRow[R] {
 		remembered[i] = sinceRow[R]{row, n}
 	}
 	return remembered
-}
-
-// insert puts the statement that writes rows into a batch. gorm words it and
-// runs nothing.
-func insert[R any](b *pgx.Batch, db *gorm.DB, rows []R, on clause.OnConflict) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	worded := db.Session(&gorm.Session{DryRun: true}).Clauses(on).Create(&rows)
-	b.Queue(worded.Statement.SQL.String(), worded.Statement.Vars...)
-	return worded.Error
 }
 
 // same compares what tells events apart; sealed bytes differ each time.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/curbstop/curbstop/calendar"
@@ -159,6 +160,43 @@ func TestLaneDeadlineMovesTheTasksThatItCovers(t *testing.T) {
 	require.NoError(t, err)
 	// From 11:00 to 12:00, in the afternoon and on the next day.
 	equal(t, [4]any{line.DueAt.IsZero(), line.Stopped, line.Remaining.Hours(), line.Overdue}, [4]any{true, true, 11.5, false})
+}
+
+// Each decision comes with all live tasks. Those that stand as they are recorded
+// are not written again: that would leave a dead row of each behind.
+func TestLiveTasksThatStandAreNotWrittenAgain(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t)
+	s := openAt(t, url, key)
+	y := contactAndAssessment("W20260302-00001", request(), at(2, 9, 0))
+	y.save(t, s)
+	written := func() map[string]string {
+		t.Helper()
+		connection, err := pgx.Connect(t.Context(), url)
+		require.NoError(t, err)
+		defer connection.Close(context.WithoutCancel(t.Context()))
+		rows, err := connection.Query(t.Context(), "SELECT id, ctid::text FROM tasks")
+		require.NoError(t, err)
+		places := map[string]string{}
+		var id, place string
+		_, err = pgx.ForEachRow(rows, []any{&id, &place}, func() error { places[id] = place; return nil })
+		require.NoError(t, err)
+		return places
+	}
+	contact, assessment := y.Number+"-T1", y.Number+"-T2"
+	before := written()
+
+	y.act(t, casework.ClaimTask{By: casework.By{Actor: clerk}, Task: contact}, at(2, 9, 30))
+	y.save(t, s)
+	after := written()
+	require.NotEqual(t, before[contact], after[contact], "it has a holder now")
+	require.Equal(t, before[assessment], after[assessment])
+
+	y.act(t, casework.PauseCase{By: casework.By{Actor: clerk}, Reason: casework.CustomerNotReady, Evidence: "d1", PlannedEnd: at(9, 9, 0)}, at(2, 11, 0))
+	y.save(t, s)
+	paused := written()
+	require.NotEqual(t, after[contact], paused[contact], "its clock stands")
+	require.NotEqual(t, after[assessment], paused[assessment], "its clock stands")
 }
 
 func TestGapInAHistoryIsRefused(t *testing.T) {

@@ -48,6 +48,7 @@ type Store struct {
 	ring *seal.Ring
 	now  func() time.Time
 
+	words   scribe
 	numbers numbers                          // drawn ahead
 	notices atomic.Pointer[calendar.Notices] // the version in force when it was last asked for
 }
@@ -85,6 +86,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		// second cache in gorm would grow with every length of a batch.
 		SkipDefaultTransaction: true,
 	})
+	s.words.db = s.db
 	if err == nil {
 		err = s.Ping(ctx)
 	}

@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/curbstop/curbstop/casework"
 )
@@ -37,6 +39,23 @@ type taskRow struct {
 }
 
 func (taskRow) TableName() string { return "tasks" }
+
+// unlessStanding replaces a task, except a live one that is recorded as it
+// stands: each decision writes all live tasks, and most did not change. What a
+// task was completed with is sealed and can't be compared.
+var unlessStanding = &clause.OnConflict{UpdateAll: true, Where: clause.Where{Exprs: []clause.Expression{
+	clause.Expr{SQL: "tasks.input IS NOT NULL OR excluded.input IS NOT NULL OR (" + taskFacts("tasks") + ") IS DISTINCT FROM (" + taskFacts("excluded") + ")"},
+}}}
+
+// taskFacts names the columns that say how a task stands, as far as they can be
+// compared.
+func taskFacts(table string) string {
+	columns := []string{
+		"kind", "qualifier", "round", "stage", "role", "department", "state", "opened_at", "anchor", "assignee", "assignee_name", "assigned_at",
+		"done_at", "done_by", "outcome", "due_at", "remaining_seconds", "stopped", "provisional", "urgent_at", "urgent_by",
+	}
+	return table + "." + strings.Join(columns, ", "+table+".")
+}
 
 // taskLine is a task with what lists show of its case.
 type taskLine struct {
