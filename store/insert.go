@@ -45,8 +45,8 @@ type wording struct {
 // longest is the most rows whose wording is remembered; few decisions have as many.
 const longest = 16
 
-// insert puts the statement that writes rows into a batch. Of those who call it,
-// on must be one of the few that live as long as the program.
+// insert puts the statement that writes rows into a batch. What on points to is
+// known by its address, so it is one of the package's own.
 func insert[R any](b *pgx.Batch, s *scribe, rows []R, on *clause.OnConflict) error {
 	if len(rows) == 0 {
 		return nil
