@@ -52,8 +52,8 @@ func insert[R any](b *pgx.Batch, s *scribe, rows []R, on *clause.OnConflict) err
 		return nil
 	}
 	what := insertion{reflect.TypeFor[R](), len(rows), on}
-	if known, ok := s.known.Load(what); ok {
-		w := known.(wording)
+	known, _ := s.known.Load(what)
+	if w, ok := known.(wording); ok {
 		b.Queue(w.sql, w.values(reflect.ValueOf(rows))...)
 		return nil
 	}
@@ -66,10 +66,11 @@ func insert[R any](b *pgx.Batch, s *scribe, rows []R, on *clause.OnConflict) err
 		return nil
 	}
 	w, err := wordingOf(worded, len(rows))
-	if err == nil {
-		s.known.Store(what, w)
+	if err != nil {
+		return err
 	}
-	return err
+	s.known.Store(what, w)
+	return nil
 }
 
 // wordingOf takes from a statement what is the same for other rows. It fails for
