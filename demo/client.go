@@ -48,9 +48,14 @@ func (c Client) Post(ctx context.Context, path, key string, body, into any) erro
 	if err != nil {
 		return err
 	}
+	return c.act(ctx, path, key, "application/json", b, into)
+}
+
+// act sends what a case answers. One that is busy says so; the same key asks for
+// its answer.
+func (c Client) act(ctx context.Context, path, key, contentType string, body []byte, into any) error {
 	for try := 1; ; try++ {
-		err := c.send(ctx, http.MethodPost, path, key, "application/json", bytes.NewReader(b), into)
-		// A case that is busy answers so; the same key asks for its answer.
+		err := c.send(ctx, http.MethodPost, path, key, contentType, bytes.NewReader(body), into)
 		var p *Problem
 		if try == busyTries || !errors.As(err, &p) || p.Code != "try_again" {
 			return err
@@ -111,7 +116,7 @@ func (c Client) Upload(ctx context.Context, caseNumber string, kind casework.Doc
 	var out struct {
 		ID string `json:"id"`
 	}
-	err = c.send(ctx, http.MethodPost, "/v1/cases/"+caseNumber+"/documents", key, w.FormDataContentType(), &body, &out)
+	err = c.act(ctx, "/v1/cases/"+caseNumber+"/documents", key, w.FormDataContentType(), body.Bytes(), &out)
 	return out.ID, err
 }
 
