@@ -133,7 +133,8 @@ func (p *Play) serves(ctx context.Context, k serviceCase, t task, tried *int) (b
 			owed, settled = s.Account.Owed, "arrears"
 		}
 	case casework.SettleFinal:
-		c.AskAgain = c.AskAgain && s.Bill == nil
+		// Without a bill nobody knows what to collect, and billing closes no account that owes.
+		c.AskAgain = s.Bill == nil
 		if s.Bill != nil {
 			owed, settled = s.Bill.Owed, "final"
 		}
