@@ -2,11 +2,14 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
 
 	"github.com/curbstop/curbstop/casework"
 )
@@ -50,10 +53,11 @@ var unlessStanding = &clause.OnConflict{UpdateAll: true, Where: clause.Where{Exp
 // taskFacts names the columns that say how a task stands, as far as they can be
 // compared.
 func taskFacts(table string) string {
-	columns := []string{
-		"kind", "qualifier", "round", "stage", "role", "department", "state", "opened_at", "anchor", "assignee", "assignee_name", "assigned_at",
-		"done_at", "done_by", "outcome", "due_at", "remaining_seconds", "stopped", "provisional", "urgent_at", "urgent_by",
+	row, err := schema.Parse(taskRow{}, &sync.Map{}, schema.NamingStrategy{})
+	if err != nil {
+		panic(err) // taskRow is no model
 	}
+	columns := slices.DeleteFunc(row.DBNames, func(name string) bool { return name == "id" || name == "case_number" || name == "input" })
 	return table + "." + strings.Join(columns, ", "+table+".")
 }
 
