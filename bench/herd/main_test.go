@@ -18,7 +18,7 @@ func TestPercentilesAreOfTheNearestRank(t *testing.T) {
 	}
 	require.Equal(t, []time.Duration{50, 99, 100}, []time.Duration{at(of, 50), at(of, 99), at(of, 100)})
 	require.Equal(t, []time.Duration{7, 7}, []time.Duration{at([]time.Duration{7}, 50), at([]time.Duration{7}, 99)})
-	require.InDelta(t, 2.0, ratio([]time.Duration{4}, []time.Duration{2}, 99), 1e-9)
+	require.InDelta(t, 2.0, ratio([]time.Duration{6}, []time.Duration{2}, []time.Duration{4}, 99), 1e-9)
 }
 
 // Whatever the minute in which a case comes in, its first limit runs out at the
