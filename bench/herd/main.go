@@ -41,7 +41,7 @@ import (
 
 func main() {
 	n := flag.Int("n", 20_000, "how many limits run out at one moment")
-	perSecond := flag.Int("rate", 60, "how many cases this machine is expected to open in a second")
+	perSecond := flag.Int("rate", 0, "how many cases this machine is expected to open in a second; 0: a few are opened first to see it")
 	data := flag.String("data", "", "data folder of the stack; empty: a temporary one, removed at the end")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -66,8 +66,8 @@ type herd struct {
 }
 
 func run(ctx context.Context, out io.Writer, n, perSecond int, data string) (err error) {
-	if n < 1 || n > 100_000 || perSecond < 1 {
-		return errors.New("-n must be from 1 to 100,000, -rate at least 1")
+	if n < 1 || n > 100_000 || perSecond < 0 {
+		return errors.New("-n must be from 1 to 100,000, -rate at least 1, or 0 to have it measured")
 	}
 	h := &herd{n: n, out: out}
 	if data == "" {
@@ -154,6 +154,14 @@ func (r *recorder) Save(ctx context.Context, k *casework.Case, c casework.Change
 	return nil
 }
 
+// from counts anew, for a herd that is due at a moment.
+func (r *recorder) from(due time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.due = due
+	clear(r.open)
+}
+
 func (r *recorder) working() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -169,16 +177,7 @@ func (r *recorder) count() int {
 // cases opens the herd, waits for the close of business, and gives how late
 // each breach was.
 func (h *herd) cases(ctx context.Context, perSecond int) (lateness, error) {
-	opening := time.Duration(h.n/perSecond+60) * time.Second
-	due := time.Now().In(calendar.Shanghai).Add(opening).Truncate(time.Minute).Add(time.Minute)
-	if calendar.DateOf(due) != calendar.DateOf(time.Now()) {
-		return lateness{}, errors.New("it is nearly midnight in Shanghai: start again after it, so that all limits run out on one day")
-	}
-	terms, err := closingAt(due)
-	if err != nil {
-		return lateness{}, err
-	}
-	h.save = &recorder{Recorder: h.s.Store, due: due, open: map[string]bool{}, fired: map[string]lateOne{}}
+	h.save = &recorder{Recorder: h.s.Store, open: map[string]bool{}, fired: map[string]lateOne{}}
 	w := worker.New(h.s.Temporal, worker.Activities{
 		Records:   &activities.Records{Recorder: h.save},
 		Deadlines: &activities.Deadlines{Calendars: h.s.Store},
@@ -189,13 +188,30 @@ func (h *herd) cases(ctx context.Context, perSecond int) (lateness, error) {
 	}
 	defer w.Stop()
 
+	if perSecond == 0 {
+		var err error
+		if perSecond, err = h.pace(ctx); err != nil {
+			return lateness{}, fmt.Errorf("see how fast cases open: %w", err)
+		}
+	}
+	due := time.Now().In(calendar.Shanghai).Add(time.Duration(h.n/perSecond+60) * time.Second).Truncate(time.Minute).Add(time.Minute)
+	if calendar.DateOf(due) != calendar.DateOf(time.Now()) {
+		return lateness{}, errors.New("it is nearly midnight in Shanghai: start again after it, so that all limits run out on one day")
+	}
+	terms, err := closingAt(due)
+	if err != nil {
+		return lateness{}, err
+	}
+	h.save.from(due)
 	h.say("opening %d cases, whose first limit runs out at %s", h.n, due.Format(time.TimeOnly))
 	began := time.Now()
-	if err := h.each(ctx, "started", func(ctx context.Context, i int) error { return h.open(ctx, fmt.Sprintf("W-HERD-%06d", i), terms) }); err != nil {
+	if err := h.each(ctx, h.n, "started", func(ctx context.Context, i int) error {
+		return h.open(ctx, fmt.Sprintf("W-HERD-%06d", i), terms)
+	}); err != nil {
 		return lateness{}, err
 	}
 	// What opening sets off must not be under way any more at the moment itself.
-	if err := h.await(ctx, "opened", due, h.save.working); err != nil {
+	if err := h.await(ctx, h.n, "opened", due, h.save.working); err != nil {
 		return lateness{}, err
 	}
 	took := time.Since(began)
@@ -204,7 +220,7 @@ func (h *herd) cases(ctx context.Context, perSecond int) (lateness, error) {
 		return lateness{}, fmt.Errorf("this machine opened %.0f cases a second: start again with -rate %.0f", float64(h.n)/took.Seconds(), float64(h.n)/took.Seconds()*0.9)
 	}
 	h.say("waiting for %s", due.In(calendar.Shanghai).Format(time.TimeOnly))
-	if err := h.await(ctx, "breaches recorded", due, h.save.count); err != nil {
+	if err := h.await(ctx, h.n, "breaches recorded", due, h.save.count); err != nil {
 		return lateness{}, err
 	}
 	var l lateness
@@ -212,6 +228,27 @@ func (h *herd) cases(ctx context.Context, perSecond int) (lateness, error) {
 		l.woke, l.done = append(l.woke, one.woke), append(l.done, one.done)
 	}
 	return l, nil
+}
+
+// slower is what is left of the pace of the first cases when thousands are open.
+const slower = 0.6
+
+// pace opens a few cases, whose limits run out on another day, and tells how many
+// a second this machine opens when it goes on for long.
+func (h *herd) pace(ctx context.Context) (perSecond int, err error) {
+	few := max(50, h.n/50)
+	began := time.Now()
+	if err := h.each(ctx, few, "opened", func(ctx context.Context, i int) error {
+		return h.open(ctx, fmt.Sprintf("W-PACE-%06d", i), policy.Default().Terms())
+	}); err != nil {
+		return 0, err
+	}
+	if err := h.await(ctx, few, "opened", began.Add(time.Minute), h.save.working); err != nil {
+		return 0, err
+	}
+	first := float64(few) / time.Since(began).Seconds()
+	h.say("opened %d cases, %.0f a second", few, first)
+	return max(1, int(first*slower)), nil
 }
 
 // open starts a case that owes no paper: a herd does not come straight after as
@@ -276,7 +313,7 @@ func (h *herd) timers(ctx context.Context, when string) (lateness, error) {
 	}
 	defer w.Stop()
 	h.say("starting %d bare timers, due at %s", h.n, due.In(calendar.Shanghai).Format(time.TimeOnly))
-	if err := h.each(ctx, "started", func(ctx context.Context, i int) error {
+	if err := h.each(ctx, h.n, "started", func(ctx context.Context, i int) error {
 		_, err := h.s.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: fmt.Sprintf("%s-%06d", queue, i), TaskQueue: queue}, "bare", due)
 		return err
 	}); err != nil {
@@ -286,7 +323,7 @@ func (h *herd) timers(ctx context.Context, when string) (lateness, error) {
 		return lateness{}, errors.New("the timers were due before all had started")
 	}
 	h.say("waiting for %s", due.In(calendar.Shanghai).Format(time.TimeOnly))
-	err := h.await(ctx, "timers fired", due, func() int {
+	err := h.await(ctx, h.n, "timers fired", due, func() int {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(l.woke)
@@ -294,12 +331,12 @@ func (h *herd) timers(ctx context.Context, when string) (lateness, error) {
 	return l, err
 }
 
-// each does something for each of the herd, several at one time.
-func (h *herd) each(ctx context.Context, what string, do func(ctx context.Context, i int) error) error {
+// each does something n times, several at one time.
+func (h *herd) each(ctx context.Context, n int, what string, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(callers)
 	var done atomic.Int64
-	for i := range h.n {
+	for i := range n {
 		if ctx.Err() != nil {
 			break
 		}
@@ -319,17 +356,17 @@ func (h *herd) each(ctx context.Context, what string, do func(ctx context.Contex
 // longest bounds the time in which a herd must have been dealt with.
 const longest = 20 * time.Minute
 
-// await waits for the moment, and then for all of the herd.
-func (h *herd) await(ctx context.Context, what string, due time.Time, count func() int) error {
+// await waits for the moment, and then for all n.
+func (h *herd) await(ctx context.Context, n int, what string, due time.Time, count func() int) error {
 	ctx, cancel := context.WithDeadline(ctx, due.Add(longest))
 	defer cancel()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	said := due
-	for count() < h.n {
+	for count() < n {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d %s: %w", count(), h.n, what, ctx.Err())
+			return fmt.Errorf("%d of %d %s: %w", count(), n, what, ctx.Err())
 		case now := <-tick.C:
 			if now.Sub(said) >= 10*time.Second {
 				said = now
@@ -338,7 +375,7 @@ func (h *herd) await(ctx context.Context, what string, due time.Time, count func
 		}
 	}
 	if late := time.Since(due); late > 0 {
-		h.say("all %d %s, %s after the moment", h.n, what, late.Round(time.Millisecond))
+		h.say("all %d %s, %s after the moment", n, what, late.Round(time.Millisecond))
 	}
 	return nil
 }
