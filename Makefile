@@ -47,7 +47,7 @@ bench: need temporald ## run the benchmarks
 # How many limits run out at one moment in bench-herd.
 N ?= 20000
 
-bench-herd: need temporald ## measure how late time acts on N limits due at one moment (N=20000 takes about half an hour)
+bench-herd: need temporald ## measure how late time acts on N limits due at one moment (N=20000 takes half an hour to an hour)
 	go run ./bench/herd -n $(N)
 
 # How fast bench-intake sends requests, for how long, beside how many open cases.

@@ -61,7 +61,7 @@ type Options struct {
 	// last start on this data folder is used when it is still free, and otherwise a free one.
 	PostgresPort, TemporalPort, UIPort int
 
-	// SharedBuffers is PostgreSQL's shared_buffers, by default 512MB, or 128MB with Ephemeral. It is written into
+	// SharedBuffers is PostgreSQL's shared_buffers, by default 1GB, or 128MB with Ephemeral. It is written into
 	// postgresql.conf when the cluster is created and has no effect afterwards.
 	SharedBuffers string
 
@@ -166,7 +166,7 @@ func (o Options) withDefaults() (Options, bool, error) {
 		}
 	}
 	if o.SharedBuffers == "" {
-		o.SharedBuffers = "512MB"
+		o.SharedBuffers = "1GB"
 		if o.Ephemeral {
 			o.SharedBuffers = "128MB"
 		}
