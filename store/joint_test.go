@@ -275,7 +275,7 @@ func TestWhoComesInsteadOfALeadKnowsItsSibling(t *testing.T) {
 	var all sync.WaitGroup
 	var mutex sync.Mutex
 	for i, app := range first.Applications {
-		for range 3 {
+		for range 8 {
 			all.Go(func() {
 				rec, refused, err := s.RefuseApplication(t.Context(), app)
 				if err != nil || !refused {

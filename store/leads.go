@@ -139,8 +139,9 @@ func (s *Store) RefuseApplication(ctx context.Context, app casework.LeadApplicat
 	err = s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if app.Joint != nil {
 			// One part of a joint request after the other, so that two whose leads
-			// both refuse get to know each other.
-			lock := tx.Exec("SELECT FROM receipts WHERE joint = ? ORDER BY number FOR UPDATE", app.Joint.Number)
+			// both refuse get to know each other. Its receipts can't be the lock,
+			// because they change: who waits for them would hold one that has left.
+			lock := tx.Exec("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", "joint/"+app.Joint.Number)
 			if lock.Error != nil {
 				return lock.Error
 			}
