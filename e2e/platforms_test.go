@@ -279,6 +279,8 @@ func passOn(t *testing.T, w *sim.World) {
 	require.Eventually(t, func() bool { return recorded(t, number).Status == casework.PassedOn }, 20*time.Second, 100*time.Millisecond, "%s was not passed on", number)
 	on := recorded(t, number).GoesOnAs()
 	w.PassedOn(number, on)
+	// What goes on is opened a moment later.
+	require.Eventually(t, func() bool { _, err := place.Store.Case(t.Context(), on); return err == nil }, 20*time.Second, 100*time.Millisecond, "%s was not opened", on)
 	require.Equal(t, casework.Gas, recorded(t, on).Request.Utility)
 	play(t, opened{Number: on, Code: place.Ring.Code(on)})
 	require.Eventually(t, func() bool { return slices.Contains(told(w, e), "completed") }, 20*time.Second, 100*time.Millisecond, "%s, now %s", number, on)
