@@ -201,7 +201,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if s.Token != "" && r.Header.Get("Authorization") != "Bearer "+s.Token {
 		c.Status = http.StatusUnauthorized
-	} else if c.Fault = s.fault(c); c.Fault == "" || c.Fault == LoseAnswer || c.Fault == AnswerTwice {
+	} else if c.Fault = s.fault(c); c.Fault == Refuse && s.answers[c.Key] != nil {
+		c.Fault = "" // what is done under a key is not refused under it
+	}
+	if c.Status == 0 && (c.Fault == "" || c.Fault == LoseAnswer || c.Fault == AnswerTwice) {
 		before := s.done
 		var answer []byte
 		c.Status, answer = s.answer(r.Method, r.URL.Path, c.Key, body)
