@@ -63,8 +63,10 @@ func (c Client) act(ctx context.Context, path, key, contentType string, body []b
 	}
 }
 
-// busyTries is how often a busy case is asked; each time waits for it.
-const busyTries = 3
+// busyTries is how often a busy case is asked. Each time waits for it for 20
+// seconds; where many share two slow cores, a task that the server gives up and
+// hands out anew keeps a case busy for more than a minute.
+const busyTries = 6
 
 // List sends a list of requests under a name.
 func (c Client) List(ctx context.Context, name string, csv io.Reader) (ListResult, error) {
