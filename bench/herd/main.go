@@ -233,13 +233,16 @@ func (h *herd) cases(ctx context.Context, perSecond int) (lateness, error) {
 // slower is what is left of the pace of the first cases when thousands are open.
 const slower = 0.6
 
-// pace opens a few cases, whose limits run out on another day, and tells how many
-// a second this machine opens when it goes on for long.
+// pace opens a few cases, whose limit runs out weeks later and not in the middle
+// of the herd, and tells how many a second this machine opens when it goes on for
+// long.
 func (h *herd) pace(ctx context.Context) (perSecond int, err error) {
+	terms := policy.Default().Terms()
+	terms.Limits = map[casework.LimitName]calendar.Budget{"contact_customer": {Unit: calendar.WorkingDays, Days: 20}}
 	few := max(50, h.n/50)
 	began := time.Now()
 	if err := h.each(ctx, few, "opened", func(ctx context.Context, i int) error {
-		return h.open(ctx, fmt.Sprintf("W-PACE-%06d", i), policy.Default().Terms())
+		return h.open(ctx, fmt.Sprintf("W-PACE-%06d", i), terms)
 	}); err != nil {
 		return 0, err
 	}
